@@ -1,0 +1,77 @@
+"""Settings of one process, read once from the environment: the only reader of `os.environ`.
+
+Every variable has a safe default or is required; a required one that lacks stops the process
+with one line that names it. Secrets come as files (`*_FILE`, `*_DIR`), never as values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from environs import Env
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Process settings. Times are seconds, sizes bytes."""
+
+    servicio: str
+    amqp_url: str
+    database_url: str | None
+    log_level: str
+    metrics_port: int
+    """Prometheus metrics; 0 turns them off."""
+    rpc_timeout: float
+    """Deadline of a call whose contract names none."""
+    max_workers: int
+    """Concurrent nameko workers of a service."""
+    db_pool: int
+    http_host: str
+    http_port: int
+    http_max_body: int
+    token_private_key_file: Path | None
+    """Ed25519 PEM with which clientes signs access tokens."""
+    token_public_key_file: Path | None
+    """Its public half, with which the gateway verifies them."""
+    licencias_keys_dir: Path | None
+    """Folder of Ed25519 PEM keys that sign licences; a file's stem is its key id."""
+    cfdi_autoridades_dir: Path | None
+    """Folder of certificates (.cer/.pem) trusted to have issued CSDs. A leaf CSD in it is trusted itself."""
+    pac_sandbox_dir: Path | None
+    """Folder with `sello.key` (PEM) and `sello.cer` of the sandbox PAC."""
+    pac_timeout: float
+    crash_dir: Path | None
+    """Chaos tests only: a file named after a crash point in this folder kills the process there, once."""
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """Read the environment once. Raises `environs.EnvError` naming the variable that is wrong."""
+    env = Env()
+    return Settings(
+        servicio=env.str("SERVICIO", "herramienta"),
+        amqp_url=env.str("AMQP_URL", "amqp://guest:guest@127.0.0.1:5672//"),
+        database_url=env.str("DATABASE_URL", None),
+        log_level=env.str("LOG_LEVEL", "INFO"),
+        metrics_port=env.int("METRICS_PORT", 0),
+        rpc_timeout=env.float("RPC_TIMEOUT", 5.0),
+        max_workers=env.int("MAX_WORKERS", 10),
+        db_pool=env.int("DB_POOL", 12),
+        http_host=env.str("HTTP_HOST", "127.0.0.1"),
+        http_port=env.int("HTTP_PORT", 8000),
+        http_max_body=env.int("HTTP_MAX_BODY", 4 * 1024 * 1024),
+        token_private_key_file=_path(env, "TOKEN_PRIVATE_KEY_FILE"),
+        token_public_key_file=_path(env, "TOKEN_PUBLIC_KEY_FILE"),
+        licencias_keys_dir=_path(env, "LICENCIAS_KEYS_DIR"),
+        cfdi_autoridades_dir=_path(env, "CFDI_AUTORIDADES_DIR"),
+        pac_sandbox_dir=_path(env, "PAC_SANDBOX_DIR"),
+        pac_timeout=env.float("PAC_TIMEOUT", 8.0),
+        crash_dir=_path(env, "CRASH_DIR"),
+    )
+
+
+def _path(env: Env, name: str) -> Path | None:
+    value = env.str(name, None)
+    return Path(value) if value else None
