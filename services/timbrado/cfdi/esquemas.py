@@ -1,0 +1,211 @@
+"""XSD of CFDI 4.0 with its complements, compiled once per process, offline.
+
+The SAT's catalogues are XSD enumerations of up to 95,777 values; libxml2 walks them one by one (3–9 ms a
+document, 156 MB). So an enumeration of more than `MAXIMO_EN_XSD` values is taken out of the schema while it
+is read, and becomes a frozenset that `validar` checks itself: the schema alone would accept any key.
+
+Only complements that the SAT's stylesheet of the cadena original knows are accepted: another one would be
+outside the seal, and anybody could change it after the issuer signed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+from lxml import etree
+
+from services.timbrado.cfdi import mensajes
+from services.timbrado.cfdi.cadena import RAIZ_SAT
+from services.timbrado.cfdi.documento import NS_CFDI
+from shared.errors import cfdi_invalido
+
+MAXIMO_EN_XSD: Final = 300
+
+_XS: Final = "{http://www.w3.org/2001/XMLSchema}"
+_SAT: Final = "http://www.sat.gob.mx/"
+_ESQUEMA_CFDI: Final = "4/cfdv40.xsd"
+_ESQUEMA_TFD: Final = "TimbreFiscalDigital/TimbreFiscalDigitalv11.xsd"
+
+COMPLEMENTOS: Final[dict[str, str]] = {
+    _SAT + espacio: archivo
+    for espacio, archivo in {
+        "ComercioExterior11": "ComercioExterior11/ComercioExterior11.xsd",
+        "ComercioExterior20": "ComercioExterior20/ComercioExterior20.xsd",
+        "donat": "donat/donat11.xsd",
+        "divisas": "divisas/divisas.xsd",
+        "implocal": "implocal/implocal.xsd",
+        "leyendasFiscales": "leyendasFiscales/leyendasFisc.xsd",
+        "pfic": "pfic/pfic.xsd",
+        "TuristaPasajeroExtranjero": "TuristaPasajeroExtranjero/TuristaPasajeroExtranjero.xsd",
+        "nomina12": "nomina/nomina12.xsd",
+        "registrofiscal": "cfdiregistrofiscal/cfdiregistrofiscal.xsd",
+        "pagoenespecie": "pagoenespecie/pagoenespecie.xsd",
+        "aerolineas": "aerolineas/aerolineas.xsd",
+        "valesdedespensa": "valesdedespensa/valesdedespensa.xsd",
+        "notariospublicos": "notariospublicos/notariospublicos.xsd",
+        "vehiculousado": "vehiculousado/vehiculousado.xsd",
+        "servicioparcialconstruccion": "servicioparcialconstruccion/servicioparcialconstruccion.xsd",
+        "renovacionysustitucionvehiculos": "renovacionysustitucionvehiculos/renovacionysustitucionvehiculos.xsd",
+        "certificadodestruccion": "certificadodestruccion/certificadodedestruccion.xsd",
+        "arteantiguedades": "arteantiguedades/obrasarteantiguedades.xsd",
+        "ine": "ine/ine11.xsd",
+        "iedu": "iedu/iedu.xsd",
+        "ventavehiculos": "ventavehiculos/ventavehiculos11.xsd",
+        "detallista": "detallista/detallista.xsd",
+        "EstadoDeCuentaCombustible12": "EstadoDeCuentaCombustible/ecc12.xsd",
+        "ConsumoDeCombustibles11": "consumodecombustibles/consumodeCombustibles11.xsd",
+        "GastosHidrocarburos10": "GastosHidrocarburos10/GastosHidrocarburos10.xsd",
+        "IngresosHidrocarburos10": "IngresosHidrocarburos10/IngresosHidrocarburos.xsd",
+        "CartaPorte20": "CartaPorte/CartaPorte20.xsd",
+        "CartaPorte30": "CartaPorte/CartaPorte30.xsd",
+        "CartaPorte31": "CartaPorte/CartaPorte31.xsd",
+        "Pagos20": "Pagos/Pagos20.xsd",
+        "hidrocarburospetroliferos": "hidrocarburospetroliferos.xsd",
+    }.items()
+}
+"""Namespace → schema, for every complement in `cadenaoriginal_4_0.xslt`."""
+
+# Matriz de errores CFDI 4.0: the codes of the catalogues that we check ourselves. Complements have none here.
+_CODIGO_SAT: Final = {
+    ("Comprobante", "LugarExpedicion"): "CFDI40126",
+    ("Concepto", "ClaveProdServ"): "CFDI40162",
+    ("Concepto", "ClaveUnidad"): "CFDI40165",
+    ("Parte", "ClaveProdServ"): "CFDI40196",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Regla:
+    """`atributo` of an element below `padre` must be one of `valores` (catalogue `catalogo`)."""
+
+    padre: str | None
+    atributo: str
+    catalogo: str
+    valores: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Esquema:
+    xsd: etree.XMLSchema
+    reglas: dict[str, tuple[_Regla, ...]]
+    """By element tag in Clark notation."""
+
+
+class _Recortador(etree.Resolver):
+    """Serves the SAT's files to the schema compiler with the long enumerations taken out and kept."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.catalogos: dict[tuple[str, str], frozenset[str]] = {}
+        """(target namespace, type name) → values."""
+        self.atributos: list[tuple[str, str | None, etree._Element]] = []
+
+    def resolve(self, system_url: str, public_id: str, context: Any) -> Any:  # noqa: ARG002
+        ruta = (RAIZ_SAT / system_url).resolve()
+        if not ruta.is_relative_to(RAIZ_SAT.resolve()):
+            raise ValueError(f"schema outside the SAT's folder: {system_url}")
+        arbol = etree.parse(ruta).getroot()
+        espacio = arbol.get("targetNamespace", "")
+        for tipo in arbol.iterchildren(f"{_XS}simpleType"):
+            restriccion = tipo[0]
+            if len(restriccion) > MAXIMO_EN_XSD:
+                enumeraciones = restriccion.findall(f"{_XS}enumeration")
+                self.catalogos[espacio, tipo.get("name", "")] = frozenset(e.get("value", "") for e in enumeraciones)
+                for enumeracion in enumeraciones:
+                    restriccion.remove(enumeracion)
+        self.atributos += [(espacio, a.get("type"), a) for a in arbol.iter(f"{_XS}attribute") if a.get("type")]
+        return self.resolve_string(etree.tostring(arbol), context, base_url=str(ruta))
+
+    def reglas(self) -> dict[str, tuple[_Regla, ...]]:
+        """Where the catalogues taken out are used: attributes of the schemas served so far."""
+        reglas: dict[str, list[_Regla]] = {}
+        for espacio, tipo, atributo in self.atributos:
+            prefijo, _, nombre = (tipo or "").rpartition(":")
+            valores = self.catalogos.get((atributo.nsmap.get(prefijo or None, ""), nombre))
+            if valores is None:
+                continue
+            elementos = [str(e.get("name")) for e in atributo.iterancestors(f"{_XS}element")]
+            regla = _Regla(
+                padre=f"{{{espacio}}}{elementos[1]}" if len(elementos) > 1 else None,
+                atributo=str(atributo.get("name")),
+                catalogo=nombre,
+                valores=valores,
+            )
+            reglas.setdefault(f"{{{espacio}}}{elementos[0]}", []).append(regla)
+        return {etiqueta: tuple(lista) for etiqueta, lista in reglas.items()}
+
+
+def _compilar(importados: dict[str, str]) -> _Esquema:
+    recortador = _Recortador()
+    parser = etree.XMLParser(no_network=True, resolve_entities=False)
+    parser.resolvers.add(recortador)
+    imports = "".join(
+        f'<xs:import namespace="{espacio}" schemaLocation="{RAIZ_SAT / archivo}"/>'
+        for espacio, archivo in importados.items()
+    )
+    conductor = f'<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">{imports}</xs:schema>'
+    xsd = etree.XMLSchema(etree.fromstring(conductor, parser, base_url=str(RAIZ_SAT / "conductor.xsd")))
+    return _Esquema(xsd, recortador.reglas())
+
+
+@cache
+def _cfdi() -> _Esquema:
+    # All complements together compile in some 0.15 s, since the time was in the enumerations.
+    return _compilar({NS_CFDI: _ESQUEMA_CFDI, **COMPLEMENTOS})
+
+
+@cache
+def _tfd() -> _Esquema:
+    return _compilar({_SAT + "TimbreFiscalDigital": _ESQUEMA_TFD})
+
+
+def validar(raiz: etree._Element) -> None:
+    """Structure and catalogues of a Comprobante without Addenda. Raises `cfdi_invalido` 301 or CFDI40xxx.
+
+    Only the first problem is told: it names the node, as the SAT's own validators do.
+    """
+    esquema = _cfdi()
+    if not esquema.xsd.validate(raiz):
+        raise mensajes.de_esquema(raiz, esquema.xsd.error_log, COMPLEMENTOS)
+    for elemento, regla, valor in _fuera_de_catalogo(raiz, esquema.reglas):
+        local = etree.QName(elemento).localname
+        codigo = _CODIGO_SAT.get((local, regla.atributo), "301") if _es_cfdi(elemento) else "301"
+        raise cfdi_invalido(
+            codigo,
+            f"El atributo {regla.atributo} del nodo {local} tiene el valor «{mensajes.recortar(valor)}», que no está "
+            f"en el catálogo {regla.catalogo} del SAT. Use una clave vigente del catálogo y selle de nuevo.",
+            nodo=f"{mensajes.ruta(elemento)}/@{regla.atributo}",
+        )
+
+
+def tfd_valido(tfd: etree._Element) -> bool:
+    """Whether an element is a TFD 1.1 by the SAT's XSD."""
+    return _tfd().xsd.validate(tfd)
+
+
+def precargar() -> None:
+    """Compile now, so that the first stamping of a process does not wait for it."""
+    _cfdi()
+    _tfd()
+
+
+def _fuera_de_catalogo(
+    raiz: etree._Element, reglas: dict[str, tuple[_Regla, ...]]
+) -> Iterator[tuple[etree._Element, _Regla, str]]:
+    for elemento in raiz.iter(*reglas):
+        for regla in reglas[elemento.tag]:
+            valor = elemento.get(regla.atributo)
+            if valor is None or valor in regla.valores:
+                continue
+            padre = elemento.getparent()
+            if regla.padre is not None and (padre is None or padre.tag != regla.padre):
+                continue
+            if " ".join(valor.split()) not in regla.valores:  # whiteSpace="collapse" of the catalogues
+                yield elemento, regla, valor
+
+
+def _es_cfdi(elemento: etree._Element) -> bool:
+    return elemento.tag.startswith(f"{{{NS_CFDI}}}")
