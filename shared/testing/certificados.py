@@ -63,7 +63,9 @@ class ParDePrueba:
             return None
         cert = x509.load_der_x509_certificate(cer.read_bytes())
         llave = load_pem_private_key(key.read_bytes(), password=None)
-        if not isinstance(llave, rsa.RSAPrivateKey) or cert.not_valid_after_utc < datetime.now(UTC) + timedelta(days=7):
+        if not isinstance(llave, rsa.RSAPrivateKey) or cert.not_valid_after_utc < datetime.now(
+            UTC
+        ) + timedelta(days=7):
             return None
         return cls(cert, llave)
 
@@ -142,7 +144,9 @@ class Autoridad:
         )
         if fiel:
             constructor = constructor.add_extension(
-                x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.EMAIL_PROTECTION]),
+                x509.ExtendedKeyUsage(
+                    [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.EMAIL_PROTECTION]
+                ),
                 critical=False,
             )
         return ParDePrueba(constructor.sign(self.par.llave, hashes.SHA256()), llave)

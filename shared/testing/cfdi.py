@@ -7,18 +7,18 @@ document it seals is a second opinion on what the service verifies.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 from xml.sax.saxutils import quoteattr
 from zoneinfo import ZoneInfo
 
-import satcfdi
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -105,9 +105,9 @@ class Material:
 
 
 def preparar(carpeta: Path) -> Material:
-    """Make (once) a test authority and the sandbox PAC's key: `autoridades/`, `pac/`, and `llaves/` to sign with.
+    """Make (once) a test authority and the sandbox PAC's key: `autoridades/`, `pac/`, `llaves/` to sign with.
 
-    Calling again, also from another process, finds the same ones. The authority's key stays out of `autoridades/`.
+    Calling again, also from another process, finds the same ones. The authority's key is in `llaves/`.
     """
     with candado(carpeta):
         cer, key = carpeta / "autoridades" / "autoridad-de-prueba.cer", carpeta / "llaves" / "autoridad.key"
@@ -121,7 +121,9 @@ def preparar(carpeta: Path) -> Material:
         cer, key = carpeta / "pac" / "sello.cer", carpeta / "pac" / "sello.key"
         if ParDePrueba.cargar(cer, key) is None:
             numero = numero_nuevo(PREFIJO_PAC)
-            autoridad.emitir("PRU010101XX0", "PAC DE PRUEBA SIN VALIDEZ FISCAL", numero=numero).guardar(cer, key)
+            autoridad.emitir("PRU010101XX0", "PAC DE PRUEBA SIN VALIDEZ FISCAL", numero=numero).guardar(
+                cer, key
+            )
     return Material(autoridad, carpeta)
 
 
@@ -151,9 +153,11 @@ def factura(
         impuesto = (importe * _IVA).quantize(_CENTAVO, ROUND_HALF_UP)
         subtotal, iva = subtotal + importe, iva + impuesto
         conceptos.append(
-            f'<cfdi:Concepto ClaveProdServ="{clave}" NoIdentificacion="ART-{semilla + i:06d}" Cantidad="{cantidad}" '
+            f'<cfdi:Concepto ClaveProdServ="{clave}" NoIdentificacion="ART-{semilla + i:06d}" '
+            f'Cantidad="{cantidad}" '
             f'ClaveUnidad="{unidad}" Unidad="Pieza" Descripcion="{descripcion}" ValorUnitario="{precio:.2f}" '
-            f'Importe="{importe}" ObjetoImp="02"><cfdi:Impuestos><cfdi:Traslados><cfdi:Traslado Base="{importe}" '
+            f'Importe="{importe}" ObjetoImp="02"><cfdi:Impuestos><cfdi:Traslados><cfdi:Traslado '
+            f'Base="{importe}" '
             f'Impuesto="002" TipoFactor="Tasa" TasaOCuota="0.160000" Importe="{impuesto}"/></cfdi:Traslados>'
             "</cfdi:Impuestos></cfdi:Concepto>"
         )
@@ -167,7 +171,8 @@ def factura(
         f"{relacion}{_partes(emisor, receptor, 'G02' if tipo == 'E' else 'G03')}"
         f"<cfdi:Conceptos>{''.join(conceptos)}</cfdi:Conceptos>"
         f'<cfdi:Impuestos TotalImpuestosTrasladados="{iva}"><cfdi:Traslados><cfdi:Traslado Base="{subtotal}" '
-        f'Impuesto="002" TipoFactor="Tasa" TasaOCuota="0.160000" Importe="{iva}"/></cfdi:Traslados></cfdi:Impuestos>'
+        'Impuesto="002" TipoFactor="Tasa" TasaOCuota="0.160000" '
+        f'Importe="{iva}"/></cfdi:Traslados></cfdi:Impuestos>'
     )
     atributos = (
         f'FormaPago="03" CondicionesDePago="Contado" SubTotal="{subtotal}" Moneda="MXN" TipoCambio="1" '
@@ -197,35 +202,42 @@ def pago(emisor: Emisor, folio: int, *, documentos: int = 4, fecha: datetime | N
     cuando = (fecha or _ahora()).replace(hour=12, minute=0, second=0)
     cuerpo = (
         f"{_partes(emisor, ('URE180429TM6', 'UNIVERSIDAD ROBOTICA ESPAÑOLA'), 'CP01')}"
-        '<cfdi:Conceptos><cfdi:Concepto ClaveProdServ="84111506" Cantidad="1" ClaveUnidad="ACT" Descripcion="Pago" '
+        '<cfdi:Conceptos><cfdi:Concepto ClaveProdServ="84111506" Cantidad="1" ClaveUnidad="ACT" '
+        'Descripcion="Pago" '
         'ValorUnitario="0" Importe="0" ObjetoImp="01"/></cfdi:Conceptos><cfdi:Complemento>'
         '<pago20:Pagos xmlns:pago20="http://www.sat.gob.mx/Pagos20" Version="2.0"><pago20:Totales '
         f'TotalTrasladosBaseIVA16="{base * documentos:.2f}" TotalTrasladosImpuestoIVA16="{iva * documentos}" '
         f'MontoTotalPagos="{monto * documentos}"/><pago20:Pago FechaPago="{cuando:%Y-%m-%dT%H:%M:%S}" '
         f'FormaDePagoP="03" MonedaP="MXN" TipoCambioP="1" Monto="{monto * documentos}">{relacionados}'
-        f'<pago20:ImpuestosP><pago20:TrasladosP><pago20:TrasladoP BaseP="{base * documentos}" ImpuestoP="002" '
+        f'<pago20:ImpuestosP><pago20:TrasladosP><pago20:TrasladoP BaseP="{base * documentos}" '
+        'ImpuestoP="002" '
         f'TipoFactorP="Tasa" TasaOCuotaP="0.160000" ImporteP="{iva * documentos}"/></pago20:TrasladosP>'
         "</pago20:ImpuestosP></pago20:Pago></pago20:Pagos></cfdi:Complemento>"
     )
-    return _comprobante(emisor, "P", "P", str(folio), fecha, LUGAR, 'SubTotal="0" Moneda="XXX" Total="0"', cuerpo)
+    return _comprobante(
+        emisor, "P", "P", str(folio), fecha, LUGAR, 'SubTotal="0" Moneda="XXX" Total="0"', cuerpo
+    )
 
 
 def traslado(emisor: Emisor, folio: int, *, lineas: int = 10, fecha: datetime | None = None) -> bytes:
     """A sealed traslado: goods moved between branches of the issuer."""
     conceptos = "".join(
         f'<cfdi:Concepto ClaveProdServ="{_ARTICULOS[i % 6][0]}" NoIdentificacion="ART-{folio + i:06d}" '
-        f'Cantidad="{i + 1}" ClaveUnidad="H87" Descripcion="{_ARTICULOS[i % 6][2]}, traslado entre sucursales" '
+        f'Cantidad="{i + 1}" ClaveUnidad="H87" Descripcion="{_ARTICULOS[i % 6][2]}, traslado entre '
+        'sucursales" '
         'ValorUnitario="0" Importe="0" ObjetoImp="01"/>'
         for i in range(lineas)
     )
     cuerpo = (
         f"{_partes(emisor, (emisor.rfc, emisor.nombre), 'S01')}<cfdi:Conceptos>{conceptos}</cfdi:Conceptos>"
     )
-    return _comprobante(emisor, "T", "T", str(folio), fecha, LUGAR, 'SubTotal="0" Moneda="XXX" Total="0"', cuerpo)
+    return _comprobante(
+        emisor, "T", "T", str(folio), fecha, LUGAR, 'SubTotal="0" Moneda="XXX" Total="0"', cuerpo
+    )
 
 
 def lote(emisor: Emisor, n: int, *, desde: int = 1, fecha: datetime | None = None) -> Iterator[bytes]:
-    """`n` different documents as a distributor sees them: mostly ingresos, some of each other type, 4–8 KB."""
+    """`n` different documents as a distributor sees them: mostly ingresos, some of each type, 4–7 KB."""
     for folio in range(desde, desde + n):
         match folio % 20:
             case 0 | 7:
@@ -247,7 +259,7 @@ def redatar_y_sellar(
     *,
     quitar_timbre: bool = False,
 ) -> bytes:
-    """A foreign document with today's `fecha` (naive, local) and the seal of a CSD (DER `cer`, PKCS#8 DER `key`).
+    """A foreign document with another `fecha` (naive, local), sealed with a CSD (DER `cer`, PKCS#8 `key`).
 
     Issuer Rfc and Nombre become the certificate's. An earlier TFD stays unless `quitar_timbre`.
     """
@@ -274,12 +286,14 @@ def redatar_y_sellar(
 
 def cadena_original(raiz: etree._Element) -> bytes:
     """Of a parsed Comprobante, by the SAT's stylesheet, UTF-8."""
-    return bytes(_xslt()(raiz))
+    return memoryview(_xslt()(raiz)).tobytes()  # type: ignore[arg-type]  # it has the buffer protocol
 
 
 @cache
-def _xslt() -> Callable[[etree._Element], object]:
-    sat = Path(satcfdi.__file__).parent / "transform" / "schemas" / "www.sat.gob.mx" / "sitio_internet" / "cfd"
+def _xslt() -> etree.XSLT:
+    spec = find_spec("satcfdi")
+    assert spec is not None and spec.origin is not None, "satcfdi is a dependency"
+    sat = Path(spec.origin).parent / "transform" / "schemas" / "www.sat.gob.mx" / "sitio_internet" / "cfd"
     return etree.XSLT(etree.parse(sat / "4" / "cadenaoriginal_4_0" / "cadenaoriginal_4_0.xslt"))
 
 
@@ -302,7 +316,8 @@ def _comprobante(
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<cfdi:Comprobante xmlns:cfdi="{NS_CFDI}" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
         f'xsi:schemaLocation="{NS_CFDI} http://www.sat.gob.mx/sitio_internet/cfd/4/cfdv40.xsd" Version="4.0" '
-        f'Serie="{serie}" Folio="{folio}" Fecha="{cuando:%Y-%m-%dT%H:%M:%S}" Sello="" NoCertificado="{emisor.numero}" '
+        f'Serie="{serie}" Folio="{folio}" Fecha="{cuando:%Y-%m-%dT%H:%M:%S}" Sello="" '
+        f'NoCertificado="{emisor.numero}" '
         f'Certificado="{certificado}" {atributos} TipoDeComprobante="{tipo}" Exportacion="01" '
         f'LugarExpedicion="{lugar}">{cuerpo}{addenda}</cfdi:Comprobante>'
     ).encode()
@@ -314,7 +329,8 @@ def _comprobante(
 def _partes(emisor: Emisor, receptor: tuple[str, str], uso: str) -> str:
     return (
         f"<cfdi:Emisor Rfc={quoteattr(emisor.rfc)} Nombre={quoteattr(emisor.nombre)} "
-        f'RegimenFiscal="{emisor.regimen}"/><cfdi:Receptor Rfc={quoteattr(receptor[0])} Nombre={quoteattr(receptor[1])} '
+        f'RegimenFiscal="{emisor.regimen}"/><cfdi:Receptor Rfc={quoteattr(receptor[0])} '
+        f"Nombre={quoteattr(receptor[1])} "
         f'DomicilioFiscalReceptor="65000" RegimenFiscalReceptor="601" UsoCFDI="{uso}"/>'
     )
 

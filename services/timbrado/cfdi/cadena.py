@@ -8,16 +8,27 @@ the stylesheet says version 2.0.
 from __future__ import annotations
 
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
-import satcfdi
 from lxml import etree
 
-RAIZ_SAT = Path(satcfdi.__file__).parent / "transform" / "schemas" / "www.sat.gob.mx" / "sitio_internet" / "cfd"
+
+def _satcfdi() -> Path:
+    """Folder of the package, without importing it: only its data is used."""
+    spec = find_spec("satcfdi")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("satcfdi (the SAT's schemas and catalogues) is not installed")
+    return Path(spec.origin).parent
+
+
+SATCFDI: Final = _satcfdi()
+RAIZ_SAT: Final = SATCFDI / "transform" / "schemas" / "www.sat.gob.mx" / "sitio_internet" / "cfd"
 """The SAT's folder of schemas and stylesheets, as satcfdi (MIT) redistributes it."""
 
 # A stylesheet of our own package data still gets no right to read, write or fetch anything.
-_SIN_ACCESO = etree.XSLTAccessControl.DENY_ALL
+_SIN_ACCESO: Final = etree.XSLTAccessControl.DENY_ALL
 
 
 @cache
@@ -28,7 +39,7 @@ def _transformacion() -> etree.XSLT:
 
 def cadena_original(raiz: etree._Element) -> bytes:
     """The cadena original, UTF-8, of a parsed `cfdi:Comprobante`: the bytes to digest and sign."""
-    return bytes(_transformacion()(raiz))
+    return memoryview(_transformacion()(raiz)).tobytes()  # type: ignore[arg-type]  # it has the buffer protocol
 
 
 def precargar() -> None:

@@ -57,7 +57,7 @@ class Certificado:
     llave: rsa.RSAPublicKey | None = field(repr=False, compare=False)
 
     def firmo(self, firma: bytes, datos: bytes) -> bool:
-        """Whether `firma` is this key's RSA PKCS#1 v1.5 SHA-256 signature of `datos` (Annex 20, sello digital)."""
+        """Whether `firma` is this key's RSA PKCS#1 v1.5 SHA-256 signature of `datos` (Annex 20)."""
         if self.llave is None:
             return False
         try:
@@ -114,10 +114,7 @@ def _leer(huella: bytes, der: _Bytes) -> Certificado:
         serie = cert.serial_number
     except (ValueError, UnsupportedAlgorithm) as error:
         raise CertificadoIlegible(str(error)) from error
-    try:
-        llave = cert.public_key()
-    except (ValueError, UnsupportedAlgorithm):
-        llave = None  # type: ignore[assignment]
+    llave = _llave(cert)
     es_csd, es_autoridad = _uso(cert)
     campos = _sujeto(cert)
     return Certificado(
@@ -128,11 +125,19 @@ def _leer(huella: bytes, der: _Bytes) -> Certificado:
         nombre=campos.get("name") or campos.get("CN", ""),
         desde=desde,
         hasta=hasta,
-        es_csd=es_csd and isinstance(llave, rsa.RSAPublicKey),
+        es_csd=es_csd and llave is not None,
         es_autoridad=es_autoridad,
         der=der.valor,
-        llave=llave if isinstance(llave, rsa.RSAPublicKey) else None,
+        llave=llave,
     )
+
+
+def _llave(cert: x509.Certificate) -> rsa.RSAPublicKey | None:
+    try:
+        llave = cert.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    return llave if isinstance(llave, rsa.RSAPublicKey) else None
 
 
 def _numero(serie: int) -> str:
@@ -143,7 +148,7 @@ def _numero(serie: int) -> str:
 
 
 def _sujeto(cert: x509.Certificate) -> dict[str, str]:
-    """First value of each field of the subject. `cryptography` refuses old encodings of Ñ; OpenSSL does not."""
+    """First value of each field of the subject, by OpenSSL: `cryptography` refuses old encodings of Ñ."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         componentes = crypto.X509.from_cryptography(cert).get_subject().get_components()

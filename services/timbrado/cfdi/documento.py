@@ -51,7 +51,8 @@ def analizar(xml: bytes) -> etree._Element:
     if raiz.get("Version") != "4.0":
         raise cfdi_invalido(
             "301",
-            "El atributo Version del nodo Comprobante debe ser 4.0. Genere el comprobante con la versión 4.0.",
+            "El atributo Version del nodo Comprobante debe ser 4.0. Genere el comprobante con la versión "
+            "4.0.",
             nodo="Comprobante/@Version",
         )
     return raiz
@@ -66,8 +67,8 @@ def analizar_xml(xml: bytes) -> etree._Element:
         linea, columna = error.position
         raise cfdi_invalido(
             "301",
-            f"El XML está mal formado en la línea {linea}, columna {columna}. "
-            "Corrija la generación del archivo y envíelo de nuevo.",
+            f"El XML está mal formado en la línea {linea}, columna {columna}. Corrija la generación del "
+            "archivo y envíelo de nuevo.",
         ) from None
 
 
@@ -91,15 +92,17 @@ def comprobar_bytes(xml: bytes) -> None:
     # Looked for in all the bytes: inside a comment or CDATA it is harmless, but no CFDI needs it there.
     if b"<!DOCTYPE" in xml or b"<!ENTITY" in xml:
         raise cfdi_invalido(
-            "301", "El XML contiene una declaración DOCTYPE o ENTITY, que un CFDI no admite. Quítela y selle de nuevo."
+            "301",
+            "El XML contiene una declaración DOCTYPE o ENTITY, que un CFDI no admite. Quítela y selle de "
+            "nuevo.",
         )
     inicio = xml[3:] if xml.startswith(_BOM) else xml
     declarada = _CODIFICACION.match(inicio)
     if declarada and declarada[1].upper() not in (b"UTF-8", b"UTF8", b"US-ASCII", b"ASCII"):
         raise cfdi_invalido(
             "301",
-            "La declaración XML indica una codificación distinta de UTF-8, la única del Anexo 20. "
-            "Guarde el archivo en UTF-8 y selle de nuevo.",
+            "La declaración XML indica una codificación distinta de UTF-8, la única del Anexo 20. Guarde "
+            "el archivo en UTF-8 y selle de nuevo.",
         )
 
 
@@ -126,8 +129,8 @@ def _raiz_inesperada(raiz: etree._Element) -> DomainError:
         detalle = "El comprobante es de la versión 3.x, que ya no se timbra. Genérelo con la versión 4.0."
     else:
         detalle = (
-            f"El nodo raíz es {nombre.localname[:40]} y debe ser Comprobante del espacio de nombres {NS_CFDI}. "
-            "Envíe un CFDI 4.0."
+            f"El nodo raíz es {nombre.localname[:40]} y debe ser Comprobante del espacio de nombres "
+            f"{NS_CFDI}. Envíe un CFDI 4.0."
         )
     return cfdi_invalido("301", detalle, nodo=nombre.localname[:40])
 
@@ -135,5 +138,7 @@ def _raiz_inesperada(raiz: etree._Element) -> DomainError:
 def _no_es_utf8(posicion: int | None = None) -> DomainError:
     donde = "" if posicion is None else f" (byte {posicion})"
     return cfdi_invalido(
-        "301", f"El XML no está en UTF-8{donde}. Guarde el archivo en UTF-8, sin otra codificación, y selle de nuevo."
+        "301",
+        f"El XML no está en UTF-8{donde}. Guarde el archivo en UTF-8, sin otra codificación, y selle de "
+        "nuevo.",
     )

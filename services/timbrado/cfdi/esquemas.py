@@ -48,7 +48,9 @@ COMPLEMENTOS: Final[dict[str, str]] = {
         "notariospublicos": "notariospublicos/notariospublicos.xsd",
         "vehiculousado": "vehiculousado/vehiculousado.xsd",
         "servicioparcialconstruccion": "servicioparcialconstruccion/servicioparcialconstruccion.xsd",
-        "renovacionysustitucionvehiculos": "renovacionysustitucionvehiculos/renovacionysustitucionvehiculos.xsd",
+        "renovacionysustitucionvehiculos": (
+            "renovacionysustitucionvehiculos/renovacionysustitucionvehiculos.xsd"
+        ),
         "certificadodestruccion": "certificadodestruccion/certificadodedestruccion.xsd",
         "arteantiguedades": "arteantiguedades/obrasarteantiguedades.xsd",
         "ine": "ine/ine11.xsd",
@@ -103,8 +105,8 @@ class _Recortador(etree.Resolver):
         """(target namespace, type name) → values."""
         self.atributos: list[tuple[str, str | None, etree._Element]] = []
 
-    def resolve(self, system_url: str, public_id: str, context: Any) -> Any:  # noqa: ARG002
-        ruta = (RAIZ_SAT / system_url).resolve()
+    def resolve(self, system_url: str | None, public_id: str | None, context: Any) -> Any:
+        ruta = (RAIZ_SAT / (system_url or "")).resolve()
         if not ruta.is_relative_to(RAIZ_SAT.resolve()):
             raise ValueError(f"schema outside the SAT's folder: {system_url}")
         arbol = etree.parse(ruta).getroot()
@@ -113,10 +115,14 @@ class _Recortador(etree.Resolver):
             restriccion = tipo[0]
             if len(restriccion) > MAXIMO_EN_XSD:
                 enumeraciones = restriccion.findall(f"{_XS}enumeration")
-                self.catalogos[espacio, tipo.get("name", "")] = frozenset(e.get("value", "") for e in enumeraciones)
+                self.catalogos[espacio, tipo.get("name", "")] = frozenset(
+                    e.get("value", "") for e in enumeraciones
+                )
                 for enumeracion in enumeraciones:
                     restriccion.remove(enumeracion)
-        self.atributos += [(espacio, a.get("type"), a) for a in arbol.iter(f"{_XS}attribute") if a.get("type")]
+        self.atributos += [
+            (espacio, a.get("type"), a) for a in arbol.iter(f"{_XS}attribute") if a.get("type")
+        ]
         return self.resolve_string(etree.tostring(arbol), context, base_url=str(ruta))
 
     def reglas(self) -> dict[str, tuple[_Regla, ...]]:
@@ -175,8 +181,9 @@ def validar(raiz: etree._Element) -> None:
         codigo = _CODIGO_SAT.get((local, regla.atributo), "301") if _es_cfdi(elemento) else "301"
         raise cfdi_invalido(
             codigo,
-            f"El atributo {regla.atributo} del nodo {local} tiene el valor «{mensajes.recortar(valor)}», que no está "
-            f"en el catálogo {regla.catalogo} del SAT. Use una clave vigente del catálogo y selle de nuevo.",
+            f"El atributo {regla.atributo} del nodo {local} tiene el valor «{mensajes.recortar(valor)}», "
+            f"que no está en el catálogo {regla.catalogo} del SAT. Use una clave vigente del catálogo y "
+            "selle de nuevo.",
             nodo=f"{mensajes.ruta(elemento)}/@{regla.atributo}",
         )
 
@@ -196,7 +203,7 @@ def _fuera_de_catalogo(
     raiz: etree._Element, reglas: dict[str, tuple[_Regla, ...]]
 ) -> Iterator[tuple[etree._Element, _Regla, str]]:
     for elemento in raiz.iter(*reglas):
-        for regla in reglas[elemento.tag]:
+        for regla in reglas[str(elemento.tag)]:
             valor = elemento.get(regla.atributo)
             if valor is None or valor in regla.valores:
                 continue
@@ -208,4 +215,4 @@ def _fuera_de_catalogo(
 
 
 def _es_cfdi(elemento: etree._Element) -> bool:
-    return elemento.tag.startswith(f"{{{NS_CFDI}}}")
+    return str(elemento.tag).startswith(f"{{{NS_CFDI}}}")

@@ -27,8 +27,8 @@ def ruta(elemento: etree._Element) -> str:
     partes = []
     for nodo in [elemento, *elemento.iterancestors()]:
         nombre = etree.QName(nodo).localname
-        iguales = sum(1 for _ in nodo.itersiblings(nodo.tag, preceding=True))
-        alguno = iguales or next(nodo.itersiblings(nodo.tag), None) is not None
+        iguales = len(list(nodo.itersiblings(str(nodo.tag), preceding=True)))
+        alguno = iguales > 0 or next(nodo.itersiblings(str(nodo.tag)), None) is not None
         partes.append(f"{nombre}[{iguales + 1}]" if alguno else nombre)
     return "/".join(reversed(partes))
 
@@ -43,13 +43,15 @@ def de_esquema(raiz: etree._Element, errores: etree._ListErrorLog, conocidos: Co
     valor = _VALOR.search(error.message)
     tipo = error.type_name
     if tipo == "SCHEMAV_CVC_COMPLEX_TYPE_4" and atributo:
-        detalle = f"Al nodo {nombre} le falta el atributo obligatorio {atributo[1]}. Agréguelo y selle de nuevo."
+        detalle = (
+            f"Al nodo {nombre} le falta el atributo obligatorio {atributo[1]}. Agréguelo y selle de nuevo."
+        )
     elif tipo.startswith("SCHEMAV_CVC_COMPLEX_TYPE_3") and atributo:
         detalle = f"El nodo {nombre} no admite el atributo {atributo[1]}. Quítelo y selle de nuevo."
     elif "No matching global element declaration" in error.message and espacio not in conocidos:
         detalle = (
-            f"El complemento {nombre} ({espacio or 'sin espacio de nombres'}) no es un complemento vigente de CFDI 4.0. "
-            "Quítelo, o llévelo a la Addenda, y selle de nuevo."
+            f"El complemento {nombre} ({espacio or 'sin espacio de nombres'}) no es un complemento vigente "
+            "de CFDI 4.0. Quítelo, o llévelo a la Addenda, y selle de nuevo."
         )
     elif tipo == "SCHEMAV_ELEMENT_CONTENT":
         esperados = _HIJOS.search(error.message)
@@ -57,16 +59,20 @@ def de_esquema(raiz: etree._Element, errores: etree._ListErrorLog, conocidos: Co
         if "Missing child" in error.message:
             detalle = f"Al nodo {nombre} le falta contenido obligatorio: {lista}."
         else:
-            detalle = f"El nodo {nombre} no se espera en ese lugar" + (f"; se espera: {lista}." if lista else ".")
+            detalle = f"El nodo {nombre} no se espera en ese lugar" + (
+                f"; se espera: {lista}." if lista else "."
+            )
         detalle += " Ordene los nodos como pide el Anexo 20 y selle de nuevo."
     elif atributo:
         dado = f" («{recortar(valor[1])}»)" if valor else ""
         detalle = (
-            f"El atributo {atributo[1]} del nodo {nombre} tiene un valor no permitido{dado}. "
-            "Revise su formato y catálogo en el Anexo 20 y selle de nuevo."
+            f"El atributo {atributo[1]} del nodo {nombre} tiene un valor no permitido{dado}. Revise su "
+            "formato y catálogo en el Anexo 20 y selle de nuevo."
         )
     else:
-        detalle = f"El nodo {nombre} no cumple el esquema del SAT. Revíselo contra el Anexo 20 y selle de nuevo."
+        detalle = (
+            f"El nodo {nombre} no cumple el esquema del SAT. Revíselo contra el Anexo 20 y selle de nuevo."
+        )
     if atributo:
         nodo = f"{nodo}/@{atributo[1]}"
     return cfdi_invalido("301", detalle, nodo=nodo)

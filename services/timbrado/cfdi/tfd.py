@@ -94,9 +94,11 @@ def construir(
     tfd = replace(tfd, sello_sat=base64.b64encode(firmar(tfd.cadena())).decode("ascii"))
     leyenda_xml = f' Leyenda="{_escapar(leyenda)}"' if leyenda else ""
     return (
-        f'<tfd:TimbreFiscalDigital xmlns:tfd="{NS_TFD}" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
+        f'<tfd:TimbreFiscalDigital xmlns:tfd="{NS_TFD}" '
+        'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
         f'xsi:schemaLocation="{_UBICACION}" Version="1.1" UUID="{_escapar(uuid)}" '
-        f'FechaTimbrado="{_escapar(fecha_timbrado)}" RfcProvCertif="{_escapar(rfc_prov_certif)}"{leyenda_xml} '
+        f'FechaTimbrado="{_escapar(fecha_timbrado)}" '
+        f'RfcProvCertif="{_escapar(rfc_prov_certif)}"{leyenda_xml} '
         f'SelloCFD="{_escapar(sello_cfd)}" NoCertificadoSAT="{_escapar(no_certificado_sat)}" '
         f'SelloSAT="{tfd.sello_sat}"/>'
     ).encode()

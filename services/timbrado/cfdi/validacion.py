@@ -95,8 +95,8 @@ class Validador:
         if documento.buscar_timbre(raiz) is not None:
             raise cfdi_invalido(
                 "307",
-                "El comprobante ya contiene un TimbreFiscalDigital. Si es una factura nueva, quite el timbre del nodo "
-                "Complemento; si no, ya está timbrada.",
+                "El comprobante ya contiene un TimbreFiscalDigital. Si es una factura nueva, quite el "
+                "timbre del nodo Complemento; si no, ya está timbrada.",
                 nodo="Comprobante/Complemento/TimbreFiscalDigital",
             )
         documento.quitar_addenda(raiz)
@@ -128,21 +128,22 @@ class Validador:
         except CertificadoIlegible:
             raise cfdi_invalido(
                 "306",
-                "El atributo Certificado no contiene un certificado X.509 en base64. Incluya el archivo .cer de su CSD.",
+                "El atributo Certificado no contiene un certificado X.509 en base64. Incluya el archivo "
+                ".cer de su CSD.",
                 nodo="Comprobante/@Certificado",
             ) from None
         if not self._confianza.confia(cert, ahora):
             raise cfdi_invalido(
                 "308",
-                f"El certificado {cert.numero or 'sin número'} no fue expedido por el SAT. Selle con un CSD obtenido en "
-                "CertiSAT.",
+                f"El certificado {cert.numero or 'sin número'} no fue expedido por el SAT. Selle con un CSD "
+                "obtenido en CertiSAT.",
                 nodo="Comprobante/@Certificado",
             )
         if not cert.es_csd:
             raise cfdi_invalido(
                 "306",
-                f"El certificado {cert.numero} no es un Certificado de Sello Digital (parece una e.firma). Selle con un "
-                "CSD vigente.",
+                f"El certificado {cert.numero} no es un Certificado de Sello Digital (parece una e.firma). "
+                "Selle con un CSD vigente.",
                 nodo="Comprobante/@Certificado",
             )
         return cert
@@ -153,18 +154,22 @@ class Validador:
         try:
             local = datetime.fromisoformat(texto)
         except ValueError:  # the pattern of the XSD lets some impossible days pass in old libxml2
-            raise _fecha("301", f"La Fecha «{texto}» no existe en el calendario. Corríjala y selle de nuevo.") from None
+            raise _fecha(
+                "301", f"La Fecha «{texto}» no existe en el calendario. Corríjala y selle de nuevo."
+            ) from None
         if local < _MINIMA:
-            raise _fecha("403", f"La Fecha {texto} es anterior al 1 de enero de 2012. Corríjala y selle de nuevo.")
+            raise _fecha(
+                "403", f"La Fecha {texto} es anterior al 1 de enero de 2012. Corríjala y selle de nuevo."
+            )
         zona = self._zona(lugar)
         fecha = local.replace(tzinfo=zona)
-        # When the clock goes back an hour happens twice: each limit takes the reading that favours the issuer.
+        # When the clock goes back an hour happens twice: each limit takes the issuer's reading.
         primera, ultima = fecha.astimezone(UTC), fecha.replace(fold=1).astimezone(UTC)
         if primera > cert.hasta or ultima < cert.desde:
             raise _fecha(
                 "305",
-                f"La Fecha {texto} no está dentro de la vigencia del CSD {cert.numero}, de {_dia(cert.desde)} a "
-                f"{_dia(cert.hasta)}. Selle con un CSD vigente en esa fecha.",
+                f"La Fecha {texto} no está dentro de la vigencia del CSD {cert.numero}, de "
+                f"{_dia(cert.desde)} a {_dia(cert.hasta)}. Selle con un CSD vigente en esa fecha.",
             )
         if ahora > cert.hasta:
             raise cfdi_invalido(
@@ -175,14 +180,14 @@ class Validador:
         if ahora - ultima > PLAZO:
             raise _fecha(
                 "401",
-                f"La Fecha {texto} (hora de {zona.key}, por LugarExpedicion {lugar}) tiene más de 72 horas. Genere el "
-                "comprobante con la fecha de hoy.",
+                f"La Fecha {texto} (hora de {zona.key}, por LugarExpedicion {lugar}) tiene más de 72 horas. "
+                "Genere el comprobante con la fecha de hoy.",
             )
         if primera - ahora > TOLERANCIA:
             raise _fecha(
                 "401",
-                f"La Fecha {texto} (hora de {zona.key}, por LugarExpedicion {lugar}) está en el futuro. Revise el reloj "
-                "del equipo y el código postal, y selle de nuevo.",
+                f"La Fecha {texto} (hora de {zona.key}, por LugarExpedicion {lugar}) está en el futuro. "
+                "Revise el reloj del equipo y el código postal, y selle de nuevo.",
             )
         return fecha
 
@@ -200,8 +205,9 @@ class Validador:
         if linea is None or not linea.obligaciones_validas:
             raise cfdi_invalido(
                 "402",
-                f"El RFC {emisor} con el CSD {cert.numero} no está en la LCO del SAT, o no tiene obligaciones válidas. Si "
-                "el CSD es reciente espere hasta 72 horas; si no, aclárelo con el SAT.",
+                f"El RFC {emisor} con el CSD {cert.numero} no está en la LCO del SAT, o no tiene "
+                "obligaciones válidas. Si el CSD es reciente espere hasta 72 horas; si no, aclárelo con el "
+                "SAT.",
                 nodo="Comprobante/Emisor/@Rfc",
             )
 
@@ -211,15 +217,15 @@ def _pertenencia(raiz: etree._Element, cert: Certificado, emisor: str) -> None:
     if declarado != cert.numero:
         raise cfdi_invalido(
             "303",
-            f"El NoCertificado {declarado} no es el del certificado incluido ({cert.numero or 'sin número'}). Ponga el "
-            "número del CSD con que sella.",
+            f"El NoCertificado {declarado} no es el del certificado incluido "
+            f"({cert.numero or 'sin número'}). Ponga el número del CSD con que sella.",
             nodo="Comprobante/@NoCertificado",
         )
     if emisor != cert.rfc:
         raise cfdi_invalido(
             "303",
-            f"El CSD {cert.numero} es de {cert.rfc or 'un RFC desconocido'} y el Emisor es {emisor}. Selle con el CSD del "
-            "emisor.",
+            f"El CSD {cert.numero} es de {cert.rfc or 'un RFC desconocido'} y el Emisor es {emisor}. Selle "
+            "con el CSD del emisor.",
             nodo="Comprobante/Emisor/@Rfc",
         )
 
@@ -235,15 +241,15 @@ def _sello(raiz: etree._Element, cert: Certificado, original: bytes) -> str:
     if llave is None or len(firma) != (llave.key_size + 7) // 8:
         raise cfdi_invalido(
             "302",
-            "El atributo Sello no es una firma en base64 del tamaño de la llave del CSD. Selle de nuevo con la llave que "
-            "corresponde al certificado.",
+            "El atributo Sello no es una firma en base64 del tamaño de la llave del CSD. Selle de nuevo "
+            "con la llave que corresponde al certificado.",
             nodo="Comprobante/@Sello",
         )
     if not cert.firmo(firma, original):
         raise cfdi_invalido(
             "CFDI40102",
-            "El Sello no corresponde a la cadena original: el comprobante cambió después de sellarse, o se selló con otra "
-            "llave. Selle de nuevo sin modificar el XML.",
+            "El Sello no corresponde a la cadena original: el comprobante cambió después de sellarse, o se "
+            "selló con otra llave. Selle de nuevo sin modificar el XML.",
             nodo="Comprobante/@Sello",
         )
     return texto

@@ -10,11 +10,10 @@ from __future__ import annotations
 import pickle
 import sqlite3
 from functools import cache, lru_cache
-from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-import satcfdi
+from services.timbrado.cfdi.cadena import SATCFDI
 
 CENTRO: Final = ZoneInfo("America/Mexico_City")
 
@@ -30,7 +29,7 @@ HUSOS: Final = {
 
 @cache
 def _catalogo() -> sqlite3.Connection:
-    ruta = Path(satcfdi.__file__).parent / "catalogs" / "catalogs.db"
+    ruta = SATCFDI / "catalogs" / "catalogs.db"
     # immutable: no lock files beside package data, and any number of processes share the page cache.
     return sqlite3.connect(f"file:{ruta}?mode=ro&immutable=1", uri=True, check_same_thread=False)
 
@@ -40,7 +39,9 @@ def zona(codigo_postal: str) -> ZoneInfo:
     """Zone of a postal code of c_CodigoPostal; central time for one the catalogue does not place."""
     fila = (
         _catalogo()
-        .execute("SELECT value FROM C756_c_CodigoPostal WHERE key = ?", (pickle.dumps(codigo_postal, protocol=4),))
+        .execute(
+            "SELECT value FROM C756_c_CodigoPostal WHERE key = ?", (pickle.dumps(codigo_postal, protocol=4),)
+        )
         .fetchone()
     )
     if fila is None:

@@ -21,7 +21,14 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from services.timbrado.cfdi import tfd as timbre
 from services.timbrado.cfdi.certificados import Certificado, leer_archivo
 from services.timbrado.cfdi.zonas import CENTRO
-from services.timbrado.pac.protocolo import Desconocido, NoEncontrado, Rechazado, Resultado, Solicitud, Timbrado
+from services.timbrado.pac.protocolo import (
+    Desconocido,
+    NoEncontrado,
+    Rechazado,
+    Resultado,
+    Solicitud,
+    Timbrado,
+)
 
 RFC_PRUEBA: Final = "PRU010101XX0"
 """RfcProvCertif: valid by the XSD's pattern, of no real provider."""
@@ -85,7 +92,10 @@ class PacSandbox:
         self.certificado: Certificado = leer_archivo(carpeta / "sello.cer")[0]
         if not self.certificado.numero.startswith(PREFIJO_CERTIFICADO):
             raise ValueError(f"{carpeta / 'sello.cer'}: a sandbox certificate's number starts with 99999")
-        if self.certificado.llave is None or self.certificado.llave.public_numbers() != llave.public_key().public_numbers():
+        if (
+            self.certificado.llave is None
+            or self.certificado.llave.public_numbers() != llave.public_key().public_numbers()
+        ):
             raise ValueError(f"{carpeta}: sello.cer is not the certificate of sello.key")
         self._llave = llave
         self._memoria = memoria
@@ -93,7 +103,7 @@ class PacSandbox:
         self._reloj = reloj
 
     def timbrar(self, lote: Sequence[Solicitud]) -> list[Resultado]:
-        """Stamp all; durable before it returns. At most one injected failure per call, on the first document."""
+        """Stamp all, durably. At most one injected failure per call, on the first document."""
         if not lote:
             return []
         falla = self._tomar_falla()
@@ -115,7 +125,10 @@ class PacSandbox:
     def consultar(self, lote: Sequence[Solicitud]) -> list[Resultado]:
         """What the memory holds: the first stamp, or `NoEncontrado`."""
         hallados = self._memoria.buscar([s.huella for s in lote]) if lote else {}
-        return [Timbrado(hallados[s.huella], repetido=True) if s.huella in hallados else NoEncontrado() for s in lote]
+        return [
+            Timbrado(hallados[s.huella], repetido=True) if s.huella in hallados else NoEncontrado()
+            for s in lote
+        ]
 
     def _firmar(self, solicitud: Solicitud) -> bytes:
         return timbre.construir(
@@ -143,8 +156,8 @@ class PacSandbox:
             case Falla.RECHAZAR:
                 return Rechazado(
                     "CFDI40147",
-                    "El PAC de pruebas rechazó el comprobante (falla inyectada): el domicilio fiscal del receptor no "
-                    "está en la lista del SAT. Corríjalo y selle de nuevo.",
+                    "El PAC de pruebas rechazó el comprobante (falla inyectada): el domicilio fiscal del "
+                    "receptor no está en la lista del SAT. Corríjalo y selle de nuevo.",
                 )
             case Falla.TIEMPO_AGOTADO_ANTES | Falla.TIEMPO_AGOTADO_DESPUES:
                 time.sleep(self._espera)  # eventlet's own, once the process is patched
