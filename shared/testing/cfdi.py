@@ -281,7 +281,8 @@ def redatar_y_sellar(
             complemento.remove(timbre)
             if len(complemento) == 0:
                 raiz.remove(complemento)
-    return _sellar(etree.tostring(raiz), cert, llave)
+    # UTF-8: in ASCII an attribute called Año would come out as a character reference, which is not XML.
+    return _sellar(etree.tostring(raiz, encoding="UTF-8"), cert, llave)
 
 
 def cadena_original(raiz: etree._Element) -> bytes:

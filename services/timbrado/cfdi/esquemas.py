@@ -123,7 +123,7 @@ class _Recortador(etree.Resolver):
         self.atributos += [
             (espacio, a.get("type"), a) for a in arbol.iter(f"{_XS}attribute") if a.get("type")
         ]
-        return self.resolve_string(etree.tostring(arbol), context, base_url=str(ruta))
+        return self.resolve_string(etree.tostring(arbol, encoding="UTF-8"), context, base_url=str(ruta))
 
     def reglas(self) -> dict[str, tuple[_Regla, ...]]:
         """Where the catalogues taken out are used: attributes of the schemas served so far."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container
+from itertools import islice
 from typing import Final
 
 from lxml import etree
@@ -14,6 +15,7 @@ _ATRIBUTO: Final = re.compile(r"attribute '(?:\{[^}]*\})?([^']+)'")
 _ELEMENTO: Final = re.compile(r"^Element '(?:\{([^}]*)\})?([^']+)'")
 _HIJOS: Final = re.compile(r"Expected is (?:one of )?\( ?(.*?) ?\)\.")
 _VALOR: Final = re.compile(r"[Vv]alue '(.*?)'", re.DOTALL)
+_PASO: Final = re.compile(r"(?:[^:\[\]]+:)?([^:\[\]]+)(?:\[(\d+)\])?")
 _ESPACIO: Final = re.compile(r"\{[^}]*\}")
 
 
@@ -79,13 +81,19 @@ def de_esquema(raiz: etree._Element, errores: etree._ListErrorLog, conocidos: Co
 
 
 def _nodo(raiz: etree._Element, camino: str | None) -> str | None:
-    """The path of names of libxml2's XPath, which writes `*` where the namespace has no prefix."""
-    if not camino:
-        return None
-    try:
-        hallados = raiz.xpath(camino, namespaces={k: v for k, v in raiz.nsmap.items() if k})
-    except etree.XPathError:
-        return None
-    if isinstance(hallados, list) and hallados and isinstance(hallados[0], etree._Element):
-        return ruta(hallados[0])
-    return None
+    """The path of names of libxml2's path (`/cfdi:Comprobante/*[3]/pago20:Pago[2]`).
+
+    Walked by hand and not by XPath, which would need every prefix of the document collected first. A step
+    counts the siblings of its name; `*`, written where there is no prefix, counts all.
+    """
+    pasos = [_PASO.fullmatch(paso) for paso in (camino or "").split("/")[2:]]
+    nodo = raiz
+    for paso in pasos:
+        if paso is None:
+            return None
+        hijos = nodo.iterchildren() if paso[1] == "*" else nodo.iterchildren(f"{{*}}{paso[1]}")
+        hallado = next(islice((h for h in hijos if isinstance(h.tag, str)), int(paso[2] or 1) - 1, None), None)
+        if hallado is None:
+            return None
+        nodo = hallado
+    return ruta(nodo)

@@ -15,13 +15,14 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Final, Protocol
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from lxml import etree
 
 from services.timbrado.cfdi import cadena, certificados, documento, esquemas, zonas
 from services.timbrado.cfdi.certificados import Certificado, CertificadoIlegible, Confianza
+from services.timbrado.cfdi.lco import Lco
 from shared.errors import DomainError, cfdi_invalido
 
 PLAZO: Final = timedelta(hours=72)
@@ -29,22 +30,6 @@ PLAZO: Final = timedelta(hours=72)
 TOLERANCIA: Final = timedelta(minutes=5)
 """How far ahead the issuer's clock may be."""
 _MINIMA: Final = datetime(2012, 1, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class EstadoLco:
-    """One certificate's line in the SAT's LCO (Lista de Contribuyentes Obligados)."""
-
-    estado: str
-    """`A` active, `C` expired, `R` revoked."""
-    obligaciones_validas: bool
-
-
-class Lco(Protocol):
-    """Where the LCO is looked up. A cache in memory: it is asked once per stamping."""
-
-    def buscar(self, rfc: str, numero: str) -> EstadoLco | None:
-        """State of a certificate, or None if the pair is not in the list."""
 
 
 @dataclass(frozen=True, slots=True)
