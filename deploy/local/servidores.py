@@ -1,0 +1,462 @@
+"""A private PostgreSQL and a private RabbitMQ, from the machine's own binaries and without Docker.
+
+Nothing about them is global: folders, ports, Erlang's port mapper, cookie and passwords are their own,
+so that they run beside servers on the standard ports and beside those of another clone. `make up` hands
+`orden()` and `entorno()` to supervisord; the tests start and stop the servers themselves.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.client
+import json
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+from deploy.local.procesos import ArranqueFallido, Proceso, cola, esperar
+
+PLANTILLAS = Path(__file__).resolve().parents[1]
+LINEA_AMQP = b"AMQP\x00\x00\x09\x01"
+
+
+def binarios_postgres() -> Path | None:
+    """Return the folder of the newest PostgreSQL server binaries on this machine."""
+    carpetas = [ruta.parent for ruta in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    if carpetas:
+        return max(carpetas, key=lambda carpeta: int(carpeta.parent.name))
+    otro = shutil.which("initdb")
+    return Path(otro).resolve().parent if otro else None
+
+
+def binario_rabbit() -> Path | None:
+    """Return RabbitMQ's start script: Debian's wrapper in PATH would insist on its own user and folder."""
+    debian = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+    if debian.exists():
+        return debian
+    otro = shutil.which("rabbitmq-server")
+    return Path(otro) if otro else None
+
+
+class Postgres:
+    """What one does with a PostgreSQL server, wherever it runs. `clave` is the superuser's password."""
+
+    def __init__(self, puerto: int, clave: str) -> None:
+        self.puerto = puerto
+        self.clave = clave
+
+    def url(self, base: str = "postgres", usuario: str = "postgres", clave: str | None = None) -> str:
+        """Return the SQLAlchemy URL of a database."""
+        return f"postgresql+psycopg://{self._autoridad(usuario, clave)}/{quote(base)}"
+
+    def _autoridad(self, usuario: str, clave: str | None) -> str:
+        return f"{quote(usuario)}:{quote(self.clave if clave is None else clave)}@127.0.0.1:{self.puerto}"
+
+    def conectar(self, base: str = "postgres") -> psycopg.Connection[tuple[object, ...]]:
+        """Open a superuser connection that commits by itself."""
+        dsn = f"postgresql://{self._autoridad('postgres', None)}/{quote(base)}"
+        return psycopg.connect(dsn, autocommit=True, connect_timeout=2)
+
+    def listo(self) -> bool:
+        """Say whether the server answers a query."""
+        try:
+            with self.conectar() as conexion:
+                conexion.execute("SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def asegurar_base(self, nombre: str, clave: str) -> str:
+        """Create the role and the database of a service when missing; return the database's URL.
+
+        The role owns its database and can connect to no other one.
+        """
+        papel = sql.Identifier(nombre)
+        with self.conectar() as conexion:
+            verbo = "ALTER" if _existe(conexion, "pg_roles", "rolname", nombre) else "CREATE"
+            conexion.execute(
+                sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(sql.SQL(verbo), papel, sql.Literal(clave))
+            )
+            if not _existe(conexion, "pg_database", "datname", nombre):
+                conexion.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(papel, papel))
+            for base in (papel, sql.Identifier("postgres")):
+                conexion.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(base))
+        return self.url(nombre, nombre, clave)
+
+    def copiar_base(self, plantilla: str, nombre: str, dueno: str) -> None:
+        """Create a database as a copy of another one that nobody is connected to."""
+        orden = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(
+            sql.Identifier(nombre), sql.Identifier(plantilla), sql.Identifier(dueno)
+        )
+        with self.conectar() as conexion:
+            conexion.execute(orden)
+            conexion.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(nombre)))
+
+    def borrar_base(self, nombre: str) -> None:
+        """Drop a database with whoever is still connected to it."""
+        with self.conectar() as conexion:
+            conexion.execute(
+                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(nombre))
+            )
+
+
+def _existe(conexion: psycopg.Connection[tuple[object, ...]], tabla: str, campo: str, valor: str) -> bool:
+    consulta = sql.SQL("SELECT 1 FROM {} WHERE {} = %s").format(sql.Identifier(tabla), sql.Identifier(campo))
+    return conexion.execute(consulta, (valor,)).fetchone() is not None
+
+
+class PostgresPrivado(Postgres):
+    """A cluster of its own in `dir`. `fsync=False` is for throw-away tests alone."""
+
+    def __init__(self, dir: Path, puerto: int, clave: str, *, fsync: bool = True) -> None:
+        super().__init__(puerto, clave)
+        # The pid file and the log stay in our own folder: the data may have to live elsewhere.
+        self.dir = dir
+        self._fsync = fsync
+        self._usuario = _usuario_postgres()
+        self.datos = _alcanzable(dir / "datos", self._usuario)
+        self._proceso = Proceso("postgres", dir)
+
+    def preparar(self) -> None:
+        """Create the cluster when missing and give it the settings of `deploy/postgres`."""
+        self.dir.mkdir(parents=True, exist_ok=True)
+        if not (self.datos / "PG_VERSION").exists():
+            self._crear()
+        conf = self.datos / "postgresql.conf"
+        conf.write_text((PLANTILLAS / "postgres" / "postgresql.conf").read_text())
+
+    def _crear(self) -> None:
+        # A half made cluster of an interrupted run has no PG_VERSION and would stop initdb.
+        shutil.rmtree(self.datos, ignore_errors=True)
+        self.datos.mkdir(parents=True, mode=0o700)
+        if self._usuario:
+            shutil.chown(self.datos, self._usuario, self._usuario)
+        # initdb runs as another account, which cannot open the pipe that we would like to give it.
+        clave = tempfile.NamedTemporaryFile("w", prefix="cuenta-maestra-", dir="/tmp")
+        clave.write(self.clave + "\n")
+        clave.flush()
+        if self._usuario:
+            shutil.chown(clave.name, self._usuario)
+        orden = [
+            *self._como_dueno(),
+            str(self._binario("initdb")),
+            f"--pgdata={self.datos}",
+            "--username=postgres",
+            "--auth=scram-sha-256",
+            f"--pwfile={clave.name}",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            *([] if self._fsync else ["--no-sync"]),
+        ]
+        with clave:
+            hecho = subprocess.run(orden, text=True, capture_output=True, cwd="/")
+        if hecho.returncode:
+            raise ArranqueFallido(f"initdb failed in {self.datos}:\n{hecho.stderr}")
+
+    def orden(self) -> list[str]:
+        """Return the command that runs the server in the foreground."""
+        ajustes = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.puerto),
+            # TCP alone: a socket path in a deep folder passes the 107 bytes that Linux allows.
+            "unix_socket_directories": "",
+        }
+        if not self._fsync:
+            ajustes |= {"fsync": "off", "full_page_writes": "off", "shared_buffers": "128MB"}
+        opciones = [parte for nombre, valor in ajustes.items() for parte in ("-c", f"{nombre}={valor}")]
+        return [*self._como_dueno(), str(self._binario("postgres")), "-D", str(self.datos), *opciones]
+
+    def entorno(self) -> dict[str, str]:
+        """Return the whole environment of the server."""
+        return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "TZ": "UTC"}
+
+    @property
+    def pid(self) -> int | None:
+        """The postmaster's pid when this object, or one before it, started the server."""
+        return self._proceso.pid
+
+    def lanzar(self) -> None:
+        """Start the server without waiting for it."""
+        self.preparar()
+        self._proceso.arrancar(self.orden(), self.entorno())
+
+    def esperar(self, segundos: float = 30) -> None:
+        """Wait until the server answers."""
+
+        def responde() -> bool:
+            if self.pid is None:
+                # After a kill -9 the old shared memory is in use for an instant, and PostgreSQL gives up.
+                self.lanzar()
+            return self.listo()
+
+        if not esperar(responde, segundos):
+            raise ArranqueFallido(f"PostgreSQL does not answer:\n{cola(self._proceso.registro)}")
+
+    def arrancar(self, segundos: float = 30) -> None:
+        """Start the server and wait until it answers."""
+        self.lanzar()
+        self.esperar(segundos)
+
+    def detener(self) -> None:
+        """Stop the server: sessions are closed, transactions in flight are rolled back."""
+        self._proceso.terminar(signal.SIGINT)
+
+    def matar(self) -> None:
+        """kill -9 of the server and of all its sessions."""
+        self._proceso.matar()
+
+    def congelar(self) -> None:
+        """Freeze the server and its sessions: connections stay open and nothing answers."""
+        self._proceso.enviar(signal.SIGSTOP, familia=True)
+
+    def descongelar(self) -> None:
+        """Let a frozen server go on."""
+        self._proceso.enviar(signal.SIGCONT, familia=True)
+
+    def borrar(self) -> None:
+        """Stop the server and delete its data."""
+        self._proceso.terminar(signal.SIGQUIT)
+        shutil.rmtree(self.datos, ignore_errors=True)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def _como_dueno(self) -> list[str]:
+        if not self._usuario:
+            return []
+        setpriv = shutil.which("setpriv") or "/usr/bin/setpriv"
+        return [setpriv, f"--reuid={self._usuario}", f"--regid={self._usuario}", "--init-groups", "--"]
+
+    @staticmethod
+    def _binario(nombre: str) -> Path:
+        carpeta = binarios_postgres()
+        if carpeta is None:
+            raise ArranqueFallido("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+        return carpeta / nombre
+
+
+def _usuario_postgres() -> str | None:
+    """Return the account to run PostgreSQL as; None means our own, because only root may not."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam("postgres").pw_name
+    except KeyError:
+        return "nobody"
+
+
+def _alcanzable(carpeta: Path, usuario: str | None) -> Path:
+    """Return the folder, or one under /var/tmp when the account cannot reach it (a clone under /root)."""
+    if usuario is None:
+        return carpeta
+    cuenta = pwd.getpwnam(usuario)
+    for padre in carpeta.parents:
+        if not padre.exists():
+            continue
+        datos = padre.stat()
+        permiso = datos.st_mode & 0o001
+        if datos.st_gid == cuenta.pw_gid:
+            permiso = datos.st_mode & 0o010
+        if datos.st_uid == cuenta.pw_uid:
+            permiso = datos.st_mode & 0o100
+        if not permiso:
+            huella = hashlib.sha256(str(carpeta.resolve()).encode()).hexdigest()[:16]
+            return Path(f"/var/tmp/cuenta-maestra-{huella}")
+    return carpeta
+
+
+@dataclass(frozen=True, slots=True)
+class PuertosRabbit:
+    """The four ports of a node: clients, management API, Erlang distribution, Erlang's port mapper."""
+
+    amqp: int
+    gestion: int
+    dist: int
+    epmd: int
+
+
+class Rabbit:
+    """What one does with a RabbitMQ server, wherever it runs."""
+
+    def __init__(self, amqp: int, gestion: int, usuario: str, clave: str) -> None:
+        self.puerto = amqp
+        self._gestion = gestion
+        self.usuario = usuario
+        self.clave = clave
+
+    def url(self, vhost: str = "/") -> str:
+        """Return the AMQP URL of a vhost."""
+        credenciales = f"{quote(self.usuario)}:{quote(self.clave)}"
+        # kombu reads everything after the first slash as the name, so "/" stays as it is: `…:5672//`.
+        return f"amqp://{credenciales}@127.0.0.1:{self.puerto}/{quote(vhost, safe='/')}"
+
+    def listo(self) -> bool:
+        """Say whether the node answers the first frame of AMQP."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.puerto), timeout=2) as enchufe:
+                enchufe.sendall(LINEA_AMQP)
+                return enchufe.recv(1) == b"\x01"
+        except OSError:
+            return False
+
+    def api(self, metodo: str, ruta: str, cuerpo: object = None) -> bytes:
+        """Call the management API (11 ms; rabbitmqctl takes two seconds). `ruta` follows `/api/`."""
+        conexion = http.client.HTTPConnection("127.0.0.1", self._gestion, timeout=10)
+        try:
+            firma = base64.b64encode(f"{self.usuario}:{self.clave}".encode()).decode()
+            cabeceras = {"Authorization": f"Basic {firma}", "Content-Type": "application/json"}
+            conexion.request(metodo, f"/api/{ruta}", json.dumps(cuerpo or {}), cabeceras)
+            respuesta = conexion.getresponse()
+            contenido = respuesta.read()
+        finally:
+            conexion.close()
+        if respuesta.status >= 400:
+            raise RuntimeError(f"RabbitMQ refused {metodo} {ruta}: {respuesta.status} {contenido!r}")
+        return contenido
+
+    def crear_vhost(self, nombre: str) -> str:
+        """Create a vhost, all rights in it for our user; return its AMQP URL."""
+        todo = {"configure": ".*", "write": ".*", "read": ".*"}
+        self.api("PUT", f"vhosts/{quote(nombre, safe='')}")
+        self.api("PUT", f"permissions/{quote(nombre, safe='')}/{quote(self.usuario, safe='')}", todo)
+        return self.url(nombre)
+
+    def borrar_vhost(self, nombre: str) -> None:
+        """Delete a vhost with its queues and connections."""
+        self.api("DELETE", f"vhosts/{quote(nombre, safe='')}")
+
+
+class RabbitPrivado(Rabbit):
+    """A node of its own in `dir`, with its own port mapper."""
+
+    def __init__(self, dir: Path, puertos: PuertosRabbit, usuario: str, clave: str) -> None:
+        super().__init__(puertos.amqp, puertos.gestion, usuario, clave)
+        self.dir = dir
+        self._puertos = puertos
+        self._epmd = Proceso("epmd", dir)
+        self._proceso = Proceso("rabbitmq", dir)
+
+    def preparar(self) -> None:
+        """Write configuration and cookie; the credentials apply when the node first starts."""
+        hogar = self.dir / "hogar"
+        hogar.mkdir(parents=True, exist_ok=True, mode=0o700)
+        galleta = hogar / ".erlang.cookie"
+        if not galleta.exists():
+            galleta.write_text(secrets.token_hex(24))
+            galleta.chmod(0o400)
+        shutil.copyfile(PLANTILLAS / "rabbitmq" / "enabled_plugins", self.dir / "enabled_plugins")
+        conf = self.dir / "rabbitmq.conf"
+        conf.touch(mode=0o600)
+        conf.write_text(
+            (PLANTILLAS / "rabbitmq" / "rabbitmq.conf").read_text()
+            + f"\nlisteners.tcp.1 = 127.0.0.1:{self._puertos.amqp}\n"
+            f"management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {self._puertos.gestion}\n"
+            f"default_user = {self.usuario}\ndefault_pass = {self.clave}\n"
+            "default_user_tags.administrator = true\n"
+        )
+
+    def orden(self) -> list[str]:
+        """Return the command that runs the node in the foreground; its pid becomes the node's own."""
+        binario = binario_rabbit()
+        if binario is None:
+            raise ArranqueFallido("RabbitMQ is not installed (Debian: apt-get install rabbitmq-server)")
+        return [str(binario)]
+
+    def orden_epmd(self) -> list[str]:
+        """Return the command that runs Erlang's port mapper; it must be there before the node.
+
+        The node would start one itself, but as a daemon that outlives it.
+        """
+        return [shutil.which("epmd") or "epmd", "-address", "127.0.0.1", "-port", str(self._puertos.epmd)]
+
+    def entorno(self) -> dict[str, str]:
+        """Return the whole environment of the node, of its port mapper and of rabbitmqctl."""
+        return {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "LANG": "C.UTF-8",
+            "HOME": str(self.dir / "hogar"),
+            "ERL_EPMD_PORT": str(self._puertos.epmd),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODENAME": "cuenta_maestra@localhost",
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": str(self._puertos.amqp),
+            "RABBITMQ_DIST_PORT": str(self._puertos.dist),
+            "RABBITMQ_MNESIA_BASE": str(self.dir / "datos"),
+            "RABBITMQ_LOG_BASE": str(self.dir / "registros"),
+            "RABBITMQ_PID_FILE": str(self.dir / "nodo.pid"),
+            "RABBITMQ_CONFIG_FILE": str(self.dir / "rabbitmq.conf"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.dir / "enabled_plugins"),
+            # A file that is not there, so that Debian's /etc/rabbitmq does not apply.
+            "RABBITMQ_CONF_ENV_FILE": str(self.dir / "ninguno.conf"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+            # Makes the start script `exec` the node, so that signals reach it and not a shell before it.
+            "RUNNING_UNDER_SYSTEMD": "true",
+        }
+
+    @property
+    def pid(self) -> int | None:
+        """The node's pid when this object, or one before it, started it."""
+        return self._proceso.pid
+
+    def lanzar(self) -> None:
+        """Start the node without waiting for it."""
+        self.preparar()
+        self._epmd.arrancar(self.orden_epmd(), self.entorno())
+        if not esperar(lambda: _escucha(self._puertos.epmd), 5):
+            raise ArranqueFallido(f"epmd does not listen:\n{cola(self._epmd.registro)}")
+        self._proceso.arrancar(self.orden(), self.entorno())
+
+    def esperar(self, segundos: float = 60) -> None:
+        """Wait until the node answers (4 s on an idle machine)."""
+
+        def responde() -> bool:
+            if self.pid is None:
+                raise ArranqueFallido(f"RabbitMQ ended:\n{cola(self._proceso.registro)}")
+            return self.listo()
+
+        if not esperar(responde, segundos):
+            raise ArranqueFallido(f"RabbitMQ does not answer:\n{cola(self._proceso.registro)}")
+
+    def arrancar(self, segundos: float = 60) -> None:
+        """Start the node and wait until it answers."""
+        self.lanzar()
+        self.esperar(segundos)
+
+    def detener(self) -> None:
+        """Stop the node in good order (6 s), then its port mapper."""
+        self._proceso.terminar(signal.SIGTERM, segundos=30)
+        self._epmd.terminar()
+
+    def matar(self) -> None:
+        """kill -9 of the node; the port mapper stays, as on a real machine."""
+        self._proceso.matar()
+
+    def congelar(self) -> None:
+        """Freeze the node: connections stay open and nothing answers."""
+        self._proceso.enviar(signal.SIGSTOP, familia=True)
+
+    def descongelar(self) -> None:
+        """Let a frozen node go on."""
+        self._proceso.enviar(signal.SIGCONT, familia=True)
+
+    def borrar(self) -> None:
+        """Kill the node and delete its data."""
+        self._proceso.matar()
+        self._epmd.terminar()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def _escucha(puerto: int) -> bool:
+    with socket.socket() as enchufe:
+        enchufe.settimeout(1)
+        return enchufe.connect_ex(("127.0.0.1", puerto)) == 0
