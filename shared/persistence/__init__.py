@@ -1,0 +1,1 @@
+"""PostgreSQL: base, unit of work, outbox, inbox, idempotency, migrations."""

@@ -1,0 +1,131 @@
+"""The declarative base and the engine that every service uses.
+
+Each service makes one `Base` with `new_base()`; the tables of the patterns (outbox, inbox, idempotency)
+come with it. Every connection has server-side limits, so that no statement outlives its caller.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Engine,
+    Identity,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Text,
+    create_engine,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+#: Milliseconds. A statement, a wait for a lock and an idle transaction each end by themselves.
+STATEMENT_TIMEOUT = 8_000
+LOCK_TIMEOUT = 4_000
+IDLE_TIMEOUT = 15_000
+
+
+class Base(DeclarativeBase):
+    """Columns default to timestamptz and text; names follow one convention, so migrations can name them."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {datetime: DateTime(timezone=True), str: Text(), bytes: LargeBinary(), int: BigInteger()}
+
+
+class OutboxMixin:
+    """Events told in the transaction that made them true; the relay publishes and deletes them."""
+
+    __tablename__ = "outbox"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    evento_id: Mapped[UUID]
+    evento: Mapped[str]
+    carga: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    correlacion: Mapped[str] = mapped_column(server_default="")
+    creado_en: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class InboxMixin:
+    """Events already handled, by handler: the second delivery finds its row and does nothing."""
+
+    __tablename__ = "inbox"
+    evento_id: Mapped[UUID]
+    manejador: Mapped[str]
+    recibido_en: Mapped[datetime] = mapped_column(server_default=func.now())
+    __table_args__ = (PrimaryKeyConstraint("evento_id", "manejador"),)
+
+
+class IdempotencyMixin:
+    """First answer per contract and key. `respuesta` is null only inside the transaction that makes it."""
+
+    __tablename__ = "idempotency"
+    contrato: Mapped[str]
+    clave: Mapped[str]
+    huella: Mapped[bytes]
+    respuesta: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    creado_en: Mapped[datetime] = mapped_column(server_default=func.now())
+    __table_args__ = (PrimaryKeyConstraint("contrato", "clave"),)
+
+
+#: DDL of the three tables, run by each service's first migration. Frozen: a change is a new constant.
+PATTERNS_V1 = """
+CREATE TABLE outbox (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    evento_id uuid NOT NULL,
+    evento text NOT NULL,
+    carga jsonb NOT NULL,
+    correlacion text NOT NULL DEFAULT '',
+    creado_en timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT pk_outbox PRIMARY KEY (id)
+);
+CREATE TABLE inbox (
+    evento_id uuid NOT NULL,
+    manejador text NOT NULL,
+    recibido_en timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT pk_inbox PRIMARY KEY (evento_id, manejador)
+);
+CREATE TABLE idempotency (
+    contrato text NOT NULL,
+    clave text NOT NULL,
+    huella bytea NOT NULL,
+    respuesta jsonb,
+    creado_en timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT pk_idempotency PRIMARY KEY (contrato, clave)
+);
+"""
+
+
+def new_engine(url: str, pool_size: int = 10) -> Engine:
+    """An engine whose every connection is bounded in time. `url` is `postgresql://…` (psycopg 3)."""
+    return create_engine(
+        url.replace("postgresql://", "postgresql+psycopg://", 1),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=4,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        connect_args={
+            "connect_timeout": 3,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 2,
+            "tcp_user_timeout": 10_000,
+            "options": (
+                f"-c statement_timeout={STATEMENT_TIMEOUT} -c lock_timeout={LOCK_TIMEOUT} "
+                f"-c idle_in_transaction_session_timeout={IDLE_TIMEOUT} -c timezone=UTC"
+            ),
+        },
+    )
