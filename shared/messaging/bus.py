@@ -1,0 +1,194 @@
+"""The one way in: `self.bus.run(contract, payload, use_case)` for calls, `consume` for events.
+
+run     = validate → BEGIN → idempotency look-up → use case → dump the answer → COMMIT → reply
+consume = BEGIN → inbox → use case → COMMIT → ack
+
+A worker's commit happens inside the method, because nameko replies before it tears down.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+from uuid import UUID
+
+import eventlet
+from nameko.extensions import DependencyProvider
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from shared.config import settings
+from shared.contracts.base import Evento, PeticionConClave, Rpc, dump, load
+from shared.crash import crash_point
+from shared.errors import Codigo, DomainError
+from shared.logging import get_logger
+from shared.messaging.relay import Relay
+from shared.messaging.rpc_client import no_disponible
+from shared.messaging.wire import CORRELATION_HEADER, DEADLINE_HEADER, WireError
+from shared.persistence.base import new_engine
+from shared.persistence.uow import UnitOfWork, correlation
+
+log = get_logger(__name__)
+Req = TypeVar("Req")
+Resp = TypeVar("Resp")
+Carga = TypeVar("Carga")
+
+#: SQLSTATE of a deadlock and of a serialization failure: the transaction may simply be run again.
+_RETRYABLE = {"40P01", "40001"}
+_ATTEMPTS = 3
+
+
+class Bus(DependencyProvider):  # type: ignore[misc]
+    """Dependency of every service: its database, its relay, its way in."""
+
+    def __init__(self, repository: Callable[[Session], Any]) -> None:
+        self._repository = repository
+
+    def setup(self) -> None:
+        url = settings().database_url
+        if url is None:
+            raise RuntimeError("DATABASE_URL is not set")
+        self.engine: Engine = new_engine(url, settings().db_pool)
+        self.relay = Relay(self.engine, settings().amqp_url)
+
+    def start(self) -> None:
+        self.container.spawn_managed_thread(self.relay.run, identifier="relay")
+
+    def stop(self) -> None:
+        self.relay.stop()
+
+    def get_dependency(self, worker_ctx: Any) -> BusWorker:
+        return BusWorker(self, dict(worker_ctx.context_data or {}))
+
+    def uow(self) -> UnitOfWork[Any]:
+        return UnitOfWork(self.engine, self._repository, self.relay.wake)
+
+
+class BusWorker:
+    """The bus as one call sees it: with the caller's deadline and correlation id."""
+
+    def __init__(self, bus: Bus, context: dict[str, Any]) -> None:
+        self._bus = bus
+        self._deadline: int | None = context.get(DEADLINE_HEADER)
+        correlation.set(str(context.get(CORRELATION_HEADER) or ""))
+
+    @property
+    def engine(self) -> Engine:
+        return self._bus.engine
+
+    def uow(self) -> UnitOfWork[Any]:
+        """A unit of work of this service, for timers and for pipelines of several transactions."""
+        return self._bus.uow()
+
+    def run(
+        self,
+        contrato: Rpc[Req, Resp],
+        payload: dict[str, Any],
+        use_case: Callable[[UnitOfWork[Any], Req], Resp],
+    ) -> dict[str, Any]:
+        """Serve a call in one transaction. Answers `{"datos": …, "repetida": bool}`."""
+        with self.guarded(contrato.servicio):
+            peticion = load(contrato.peticion, payload)
+            return _with_retry(lambda: self._once(contrato, peticion, use_case))
+
+    def _once(
+        self, contrato: Rpc[Req, Resp], peticion: Req, use_case: Callable[[UnitOfWork[Any], Req], Resp]
+    ) -> dict[str, Any]:
+        with self._bus.uow() as uow:
+            if contrato.cambia:
+                assert isinstance(peticion, PeticionConClave)
+                earlier = uow.first_answer(contrato.nombre, peticion)
+                if earlier is not None:
+                    return {"datos": earlier, "repetida": True}
+                datos = dump(use_case(uow, peticion))
+                public = {k: None if k in contrato.secretos else v for k, v in datos.items()}
+                uow.remember_answer(contrato.nombre, peticion.clave, public)
+            else:
+                datos = dump(use_case(uow, peticion))
+            uow.commit()
+            return {"datos": datos, "repetida": False}
+
+    def call(self, contrato: Rpc[Req, Resp], payload: dict[str, Any], action: Callable[[Req], Resp]) -> dict[str, Any]:
+        """Serve a call whose action opens its own transactions (the stamping pipeline)."""
+        with self.guarded(contrato.servicio):
+            return {"datos": dump(action(load(contrato.peticion, payload))), "repetida": False}
+
+    def consume(
+        self,
+        evento: Evento[Carga],
+        evento_id: UUID,
+        payload: dict[str, Any],
+        use_case: Callable[[UnitOfWork[Any], Carga], Any],
+    ) -> None:
+        """Handle an event once in effect, however often it is delivered."""
+
+        def once() -> None:
+            with self._bus.uow() as uow:
+                if uow.first_time(evento_id, use_case.__name__):
+                    use_case(uow, load(evento.carga, payload))
+                    crash_point("inbox.antes_de_confirmar")
+                    uow.commit()
+
+        with self.guarded(evento.servicio):
+            _with_retry(once)
+        crash_point("inbox.despues_de_confirmar")
+
+    def health(self) -> dict[str, Any]:
+        """`{"datos": {"estado": "ok"}}` when the database answers; raises `no_disponible` otherwise."""
+        with self.guarded(settings().servicio), self.engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+        return {"datos": {"estado": "ok"}, "repetida": False}
+
+    @contextmanager
+    def guarded(self, que: str) -> Iterator[None]:
+        """The caller's deadline, and every failure as a `WireError` with a known code."""
+        remaining = settings().rpc_timeout
+        if self._deadline is not None:
+            remaining = self._deadline / 1000 - time.time()
+        if remaining <= 0:
+            raise WireError.from_domain(no_disponible(que))
+        timeout = eventlet.Timeout(remaining)
+        try:
+            yield
+        except DomainError as exc:
+            raise WireError.from_domain(exc) from exc
+        except eventlet.Timeout as exc:
+            # A BaseException that nameko does not catch; only our own is translated.
+            if exc is not timeout:
+                raise
+            log.warning("deadline_passed", que=que)
+            raise WireError.from_domain(no_disponible(que)) from None
+        except (OperationalError, PoolTimeout) as exc:
+            log.warning("database_unavailable", error=str(exc))
+            raise WireError.from_domain(no_disponible(que)) from exc
+        except Exception as exc:
+            log.exception("unexpected_error", que=que)
+            raise WireError.from_domain(
+                DomainError(
+                    Codigo.ERROR_INTERNO, "No pudimos completar la operación. Intente de nuevo en unos minutos."
+                )
+            ) from exc
+        finally:
+            timeout.cancel()
+
+
+Result = TypeVar("Result")
+
+
+def _with_retry(action: Callable[[], Result]) -> Result:
+    """Run a transaction again when PostgreSQL chose it as the victim of a deadlock."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            return action()
+        except DBAPIError as exc:
+            if getattr(exc.orig, "sqlstate", None) not in _RETRYABLE or attempt == _ATTEMPTS - 1:
+                raise
+            eventlet.sleep(0.01 * (attempt + 1))
+    raise AssertionError("unreachable")
+
+
+with_retry = _with_retry
