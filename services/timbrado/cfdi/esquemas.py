@@ -23,6 +23,9 @@ from services.timbrado.cfdi.documento import NS_CFDI
 from shared.errors import cfdi_invalido
 
 MAXIMO_EN_XSD: Final = 300
+GRANDE: Final = 32 * 1024
+"""Bytes from which a document is validated in chunks (see `_error_por_partes`)."""
+_TROZO: Final = 16 * 1024
 
 _XS: Final = "{http://www.w3.org/2001/XMLSchema}"
 _SAT: Final = "http://www.sat.gob.mx/"
@@ -168,14 +171,16 @@ def _tfd() -> _Esquema:
     return _compilar({_SAT + "TimbreFiscalDigital": _ESQUEMA_TFD})
 
 
-def validar(raiz: etree._Element) -> None:
+def validar(raiz: etree._Element, *, grande: bool = False) -> None:
     """Structure and catalogues of a Comprobante without Addenda. Raises `cfdi_invalido` 301 or CFDI40xxx.
 
-    Only the first problem is told: it names the node, as the SAT's own validators do.
+    Only the first problem is told: it names the node, as the SAT's own validators do. `grande` (of more
+    than `GRANDE` bytes) bounds the work that an invalid document can cause.
     """
     esquema = _cfdi()
-    if not esquema.xsd.validate(raiz):
-        raise mensajes.de_esquema(raiz, esquema.xsd.error_log, COMPLEMENTOS)
+    error = _error_por_partes(esquema.xsd, raiz) if grande else _error(esquema.xsd, raiz)
+    if error is not None:
+        raise mensajes.de_esquema(raiz, error, COMPLEMENTOS)
     for elemento, regla, valor in _fuera_de_catalogo(raiz, esquema.reglas):
         local = etree.QName(elemento).localname
         codigo = _CODIGO_SAT.get((local, regla.atributo), "301") if _es_cfdi(elemento) else "301"
@@ -186,6 +191,32 @@ def validar(raiz: etree._Element) -> None:
             "selle de nuevo.",
             nodo=f"{mensajes.ruta(elemento)}/@{regla.atributo}",
         )
+
+
+def _error(xsd: etree.XMLSchema, raiz: etree._Element) -> etree._LogEntry | None:
+    return None if xsd.validate(raiz) else xsd.error_log[0]
+
+
+def _error_por_partes(xsd: etree.XMLSchema, raiz: etree._Element) -> etree._LogEntry | None:
+    """The first error, without working out all the others.
+
+    lxml writes the path of every error, which counts the siblings before it: 100,000 empty Conceptos took
+    68 s of CPU. Fed in chunks, the validation stops at the first chunk that has an error (0.01 s); a valid
+    1.5 MB document takes twice the time it took, 0.03 s.
+    """
+    parser = etree.XMLParser(schema=xsd, resolve_entities=False, no_network=True, collect_ids=False)
+    texto = etree.tostring(raiz, encoding="UTF-8")
+    try:
+        for inicio in range(0, len(texto), _TROZO):
+            parser.feed(texto[inicio : inicio + _TROZO])
+            if len(parser.feed_error_log) > 0:
+                break
+        else:
+            parser.close()
+    except etree.XMLSyntaxError:
+        if len(parser.feed_error_log) == 0:
+            return _error(xsd, raiz)
+    return parser.feed_error_log[0] if len(parser.feed_error_log) > 0 else None
 
 
 def tfd_valido(tfd: etree._Element) -> bool:

@@ -35,9 +35,8 @@ def ruta(elemento: etree._Element) -> str:
     return "/".join(reversed(partes))
 
 
-def de_esquema(raiz: etree._Element, errores: etree._ListErrorLog, conocidos: Container[str]) -> DomainError:
-    """The `cfdi_invalido` 301 of a schema error log: its first entry, told to a person."""
-    error = errores[0]
+def de_esquema(raiz: etree._Element, error: etree._LogEntry, conocidos: Container[str]) -> DomainError:
+    """The `cfdi_invalido` 301 of a schema error, told to a person."""
     hallado = _ELEMENTO.match(error.message)
     espacio, nombre = (hallado[1] or "", hallado[2]) if hallado else ("", "Comprobante")
     nodo = _nodo(raiz, error.path) or nombre
@@ -86,13 +85,16 @@ def _nodo(raiz: etree._Element, camino: str | None) -> str | None:
     Walked by hand and not by XPath, which would need every prefix of the document collected first. A step
     counts the siblings of its name; `*`, written where there is no prefix, counts all.
     """
-    pasos = [_PASO.fullmatch(paso) for paso in (camino or "").split("/")[2:]]
+    if not camino:  # a document validated in chunks has none
+        return None
+    pasos = [_PASO.fullmatch(paso) for paso in camino.split("/")[2:]]
     nodo = raiz
     for paso in pasos:
         if paso is None:
             return None
         hijos = nodo.iterchildren() if paso[1] == "*" else nodo.iterchildren(f"{{*}}{paso[1]}")
-        hallado = next(islice((h for h in hijos if isinstance(h.tag, str)), int(paso[2] or 1) - 1, None), None)
+        elementos = (hijo for hijo in hijos if isinstance(hijo.tag, str))
+        hallado = next(islice(elementos, int(paso[2] or 1) - 1, None), None)
         if hallado is None:
             return None
         nodo = hallado

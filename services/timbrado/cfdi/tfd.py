@@ -35,6 +35,8 @@ _ANTERIORES: Final = frozenset(
 )
 _COMPLEMENTO: Final = f"{NS_CFDI} Complemento"
 _TIMBRE: Final = f"{NS_TFD} TimbreFiscalDigital"
+_MAXIMO: Final = 16 * 1024
+"""Bytes of a TFD; a real one takes 1,200."""
 _ETIQUETA: Final = re.compile(rb"""<([^\s/>]+)(?:\s+[^\s=]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*(/?)>""")
 _DECLARACION: Final = re.compile(rb"^(?:\xef\xbb\xbf)?\s*<\?xml[^>]*\?>\s*")
 
@@ -106,6 +108,8 @@ def construir(
 
 def leer(tfd: bytes) -> Tfd:
     """The fields of a TFD that is valid against its XSD. Raises `TfdInvalido`."""
+    if len(tfd) > _MAXIMO:
+        raise TfdInvalido(f"{len(tfd)} bytes")
     try:
         raiz = documento.analizar_xml(tfd)
     except DomainError as error:

@@ -85,7 +85,7 @@ class Validador:
                 nodo="Comprobante/Complemento/TimbreFiscalDigital",
             )
         documento.quitar_addenda(raiz)
-        esquemas.validar(raiz)
+        esquemas.validar(raiz, grande=len(xml) > esquemas.GRANDE)
         cert = self._certificado(raiz, ahora)
         emisor = _rfc(raiz, documento.EMISOR)
         _pertenencia(raiz, cert, emisor)

@@ -44,8 +44,9 @@ DIFERENCIAS = {
     "eclipxe13-assets-pagos20-calculator-001.xml": _SIN_SELLAR,
     "eclipxe13-assets-pagos20-calculator-002.xml": _SIN_SELLAR,
     "eclipxe13-assets-pagos20-calculator-003.xml": _SIN_SELLAR,
-    "sat-cfdi-test_create_addenda-cfdi_addenda.xml": "the check of the manifest had no schema for the Addenda, "
-    "which does not belong to the structure",
+    "sat-cfdi-test_create_addenda-cfdi_addenda.xml": (
+        "the manifest's check had no schema for the Addenda, which does not belong to the structure"
+    ),
 }
 """Files that the manifest calls XSD_FAIL and that are valid once re-dated and re-sealed, and why."""
 

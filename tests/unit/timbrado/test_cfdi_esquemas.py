@@ -52,7 +52,8 @@ def test_clave_de_parte() -> None:
     xml = cambiar(
         factura(lineas=1),
         "</cfdi:Impuestos></cfdi:Concepto>",
-        '</cfdi:Impuestos><cfdi:Parte ClaveProdServ="00000001" Cantidad="1" Descripcion="x"/></cfdi:Concepto>',
+        '</cfdi:Impuestos><cfdi:Parte ClaveProdServ="00000001" Cantidad="1" Descripcion="x"/>'
+        "</cfdi:Concepto>",
     )
     assert codigo(resellar(xml)) == "CFDI40196"
 

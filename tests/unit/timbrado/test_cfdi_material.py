@@ -50,8 +50,10 @@ def test_redatar_y_sellar() -> None:
     vieja = cfdi.factura(emisor("PEGJ800101AA0"), 1, fecha=hora_local(AHORA - timedelta(days=900)))
     extra = (
         '<cfdi:InformacionGlobal Periodicidad="01" Meses="01" Año="2026"/><cfdi:Emisor',
-        '<cfdi:Complemento><t:TimbreFiscalDigital xmlns:t="http://www.sat.gob.mx/TimbreFiscalDigital"/>'
-        "</cfdi:Complemento></cfdi:Comprobante>",
+        (
+            '<cfdi:Complemento><t:TimbreFiscalDigital xmlns:t="http://www.sat.gob.mx/TimbreFiscalDigital"/>'
+            "</cfdi:Complemento></cfdi:Comprobante>"
+        ),
     )
     vieja = vieja.replace(b"<cfdi:Emisor", extra[0].encode()).replace(
         b"</cfdi:Comprobante>", extra[1].encode()

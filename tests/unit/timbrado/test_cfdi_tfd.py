@@ -130,7 +130,8 @@ def test_insertar(xml: bytes) -> None:
 def test_complemento_de_concepto_no_es_el_del_documento() -> None:
     iedu = (
         '<cfdi:ComplementoConcepto><i:instEducativas xmlns:i="http://www.sat.gob.mx/iedu" version="1.0" '
-        'nombreAlumno="A" CURP="PEGJ800101HDFRRN09" nivelEducativo="Primaria" autRVOE="1"/></cfdi:ComplementoConcepto>'
+        'nombreAlumno="A" CURP="PEGJ800101HDFRRN09" nivelEducativo="Primaria" autRVOE="1"/>'
+        "</cfdi:ComplementoConcepto>"
         "</cfdi:Concepto>"
     )
     xml = resellar(cambiar(factura(lineas=1), "</cfdi:Concepto>", iedu))

@@ -34,7 +34,8 @@ from tests.unit.timbrado.apoyo_cfdi import (
 )
 
 TIMBRE = (
-    '<cfdi:Complemento><tfd:TimbreFiscalDigital xmlns:tfd="http://www.sat.gob.mx/TimbreFiscalDigital" Version="1.1"/>'
+    '<cfdi:Complemento><tfd:TimbreFiscalDigital xmlns:tfd="http://www.sat.gob.mx/TimbreFiscalDigital" '
+    'Version="1.1"/>'
     "</cfdi:Complemento></cfdi:Comprobante>"
 )
 
