@@ -9,7 +9,7 @@ from __future__ import annotations
 from kombu import Connection, Exchange, Queue
 
 from shared.config import settings
-from shared.contracts.suscripciones import SUSCRIPCIONES
+from shared.contracts.eventos import SUSCRIPCIONES
 from shared.messaging.events import queue_for
 from shared.messaging.rpc_client import RPC_EXCHANGE
 from shared.messaging.wire import EVENTS, RETRY_DELAYS, dead_queue, delay_queue

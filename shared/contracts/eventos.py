@@ -1,0 +1,93 @@
+"""Events that cross services, by owner, and who consumes them. The topology job declares their queues."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from shared.contracts.base import Evento
+
+
+@dataclass(frozen=True, kw_only=True)
+class CuentaMaestraCreada:
+    """A distributor's account exists. `padre_id` is null for the root."""
+
+    cuenta_id: UUID
+    padre_id: UUID | None = None
+    nombre: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClienteCreado:
+    """A cliente entered a CM's cartera; `cti` is the id of its first CTI estándar, chosen by clientes."""
+
+    cuenta_id: UUID
+    cliente_id: UUID
+    nic: int
+    nombre: str
+    cti: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimbresTransferidos:
+    """A CM moved timbres from its stock to a cliente's CTI: a venta to invoice. `importe` in MXN."""
+
+    transferencia_id: UUID
+    cuenta_id: UUID
+    cliente_id: UUID
+    nic: int
+    cti: str
+    cantidad: int
+    importe: Decimal
+    origen: str
+    en: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class PuntosTransferidos:
+    """A CM moved puntos from its wallet to a cliente's: a venta to invoice."""
+
+    transferencia_id: UUID
+    cuenta_id: UUID
+    cliente_id: UUID
+    nic: int
+    puntos: Decimal
+    importe: Decimal
+    origen: str
+    en: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consumo:
+    """Timbres that one CTI spent in a lot; `en` is the last of them."""
+
+    cti: str
+    cuenta_id: UUID
+    cliente_id: UUID
+    cantidad: int
+    en: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimbresConsumidos:
+    """What one lot of stampings spent, by CTI."""
+
+    consumos: list[Consumo]
+
+
+CUENTA_MAESTRA_CREADA = Evento("clientes", "cuenta_maestra_creada_v1", CuentaMaestraCreada)
+CLIENTE_CREADO = Evento("clientes", "cliente_creado_v1", ClienteCreado)
+TIMBRES_TRANSFERIDOS = Evento("timbrado", "timbres_transferidos_v1", TimbresTransferidos)
+TIMBRES_CONSUMIDOS = Evento("timbrado", "timbres_consumidos_v1", TimbresConsumidos)
+PUNTOS_TRANSFERIDOS = Evento("puntos", "puntos_transferidos_v1", PuntosTransferidos)
+
+SUSCRIPCIONES: dict[Evento[Any], tuple[str, ...]] = {
+    CUENTA_MAESTRA_CREADA: ("timbrado", "puntos", "licencias", "facturacion"),
+    CLIENTE_CREADO: ("timbrado", "puntos", "licencias", "facturacion"),
+    TIMBRES_TRANSFERIDOS: ("facturacion",),
+    TIMBRES_CONSUMIDOS: ("clientes",),
+    PUNTOS_TRANSFERIDOS: ("facturacion",),
+}
