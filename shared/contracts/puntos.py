@@ -1,0 +1,107 @@
+"""RPC of puntos: wallets of CMs and clientes. Puntos are decimals with two places; the ledger keeps hundredths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from shared.contracts.base import PeticionConClave, Rpc
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saldo:
+    """Balance of a wallet. `disponible` is `saldo` less what is held."""
+
+    saldo: Decimal
+    disponible: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsultarSaldo:
+    """Balance of a CM, or of its cliente `nic`."""
+
+    cuenta_id: UUID
+    nic: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acreditar(PeticionConClave):
+    """Mint puntos into the wallet of the CM `destino_id`. `cuenta_id` asks, and must be the root."""
+
+    cuenta_id: UUID
+    actor: UUID | None = None
+    destino_id: UUID
+    puntos: Decimal
+    referencia: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acreditacion:
+    """`saldo` is the destination's after the credit."""
+
+    id: UUID
+    destino_id: UUID
+    puntos: Decimal
+    saldo: Decimal
+    en: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transferir(PeticionConClave):
+    """Move puntos from a CM to its cliente; `importe` is the MXN of the venta. It can't be undone."""
+
+    cuenta_id: UUID
+    actor: UUID | None = None
+    nic: int
+    puntos: Decimal
+    importe: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transferencia:
+    """`saldo` is the CM's after the transfer."""
+
+    id: UUID
+    nic: int
+    puntos: Decimal
+    importe: Decimal
+    saldo: Decimal
+    en: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Movimiento:
+    """One line of a wallet's statement: `puntos` is positive when they came in, negative when they left."""
+
+    id: str
+    concepto: str
+    puntos: Decimal
+    importe: Decimal | None = None
+    referencia: str = ""
+    en: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListarMovimientos:
+    """Statement of a CM, or of its cliente `nic`, newest first."""
+
+    cuenta_id: UUID
+    nic: int | None = None
+    limite: int = 50
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaginaMovimientos:
+    """One page; `siguiente` is the cursor of the next, null on the last."""
+
+    datos: list[Movimiento] = field(default_factory=list)
+    siguiente: str | None = None
+
+
+CONSULTAR_SALDO = Rpc("puntos", "consultar_saldo_v1", ConsultarSaldo, Saldo)
+ACREDITAR = Rpc("puntos", "acreditar_v1", Acreditar, Acreditacion, cambia=True)
+TRANSFERIR = Rpc("puntos", "transferir_v1", Transferir, Transferencia, cambia=True)
+LISTAR_MOVIMIENTOS = Rpc("puntos", "listar_movimientos_v1", ListarMovimientos, PaginaMovimientos)
