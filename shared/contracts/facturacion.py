@@ -52,7 +52,7 @@ class PaginaVentas:
 
 @dataclass(frozen=True, kw_only=True)
 class Factura:
-    """An invoice that a CM registered. `estado`: vigente or anulada; `ventas` stay listed after an annulment."""
+    """An invoice that a CM registered. `estado`: vigente or anulada; `ventas` outlast an annulment."""
 
     id: UUID
     nic: int

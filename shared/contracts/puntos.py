@@ -1,4 +1,4 @@
-"""RPC of puntos: wallets of CMs and clientes. Puntos are decimals with two places; the ledger keeps hundredths."""
+"""RPC of puntos: wallets of CMs and clientes. Decimals with two places here, hundredths in the ledger."""
 
 from __future__ import annotations
 
