@@ -1,0 +1,63 @@
+"""Tables of timbrado. The ledger's own tables are `shared/ledger/tables.py`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, MetaData, Numeric, func
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from shared.persistence.base import NAMING, Base
+
+
+class TimbradoBase(DeclarativeBase):
+    """This database's tables."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = Base.type_annotation_map
+
+
+class Cti(TimbradoBase):
+    """A cuenta de timbrado. Whether it is blocked, and its credential's version, are on its ledger account,
+    because the debit checks both under that account's lock."""
+
+    __tablename__ = "ctis"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    nic: Mapped[int]
+    cliente_id: Mapped[UUID]
+    cuenta_id: Mapped[UUID]
+    tipo: Mapped[str] = mapped_column(server_default="estandar")
+    libro_id: Mapped[int] = mapped_column(unique=True)
+    hash_contrasena: Mapped[str | None]
+    motivo_bloqueo: Mapped[str | None]
+    creada_en: Mapped[datetime] = mapped_column(server_default=func.now())
+    __table_args__ = (CheckConstraint("tipo IN ('estandar', 'ilimitada')", name="tipo"),)
+
+
+class Timbrado(TimbradoBase):
+    """A stamping, from its hold to its TFD. `huella` identifies the invoice; refused ones free it."""
+
+    __tablename__ = "timbrados"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    huella: Mapped[bytes]
+    cti: Mapped[str]
+    cuenta_id: Mapped[UUID]
+    cliente_id: Mapped[UUID]
+    idd: Mapped[str | None]
+    emisor: Mapped[str]
+    receptor: Mapped[str]
+    tipo: Mapped[str]
+    total: Mapped[Decimal] = mapped_column(Numeric(24, 6))
+    sello: Mapped[str]
+    no_certificado: Mapped[str]
+    estado: Mapped[str] = mapped_column(server_default="pendiente")
+    pac: Mapped[str]
+    xml: Mapped[bytes]
+    uuid: Mapped[UUID | None] = mapped_column(unique=True)
+    tfd: Mapped[bytes | None]
+    rechazo: Mapped[str | None]
+    tomado_hasta: Mapped[datetime]
+    creado_en: Mapped[datetime] = mapped_column(server_default=func.now())
+    terminado_en: Mapped[datetime | None]
