@@ -55,9 +55,19 @@ def setup_logging() -> None:
                     "foreign_pre_chain": shared,
                 }
             },
-            "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stdout"}},
+            "handlers": {
+                "stdout": {
+                    "class": "logging.StreamHandler",
+                    "formatter": "json",
+                    "stream": "ext://sys.stdout",
+                }
+            },
             "root": {"handlers": ["stdout"], "level": settings().log_level},
-            "loggers": {"amqp": {"level": "WARNING"}, "kombu": {"level": "WARNING"}, "nameko": {"level": "WARNING"}},
+            "loggers": {
+                "amqp": {"level": "WARNING"},
+                "kombu": {"level": "WARNING"},
+                "nameko": {"level": "WARNING"},
+            },
         }
     )
 

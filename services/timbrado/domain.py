@@ -46,7 +46,8 @@ def credenciales_invalidas() -> DomainError:
 def cti_bloqueada() -> DomainError:
     """A blocked CTI spends nothing."""
     return DomainError(
-        Codigo.CUENTA_BLOQUEADA, "La cuenta de timbrado está bloqueada. Pida a su distribuidor que la reactive."
+        Codigo.CUENTA_BLOQUEADA,
+        "La cuenta de timbrado está bloqueada. Pida a su distribuidor que la reactive.",
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -120,7 +119,9 @@ class Repositorio:
             text("UPDATE ctis SET motivo_bloqueo = :motivo WHERE id = :id"), {"id": id_, "motivo": motivo}
         )
 
-    def pagina_ctis(self, cuenta_id: UUID, nic: int | None, despues: str, limite: int) -> list[dict[str, Any]]:
+    def pagina_ctis(
+        self, cuenta_id: UUID, nic: int | None, despues: str, limite: int
+    ) -> list[dict[str, Any]]:
         """CTIs of a CM by id, after `despues`."""
         where = " AND c.nic = :nic" if nic is not None else ""
         rows = self._session.execute(
@@ -131,7 +132,9 @@ class Repositorio:
 
     def detalle_cti(self, cuenta_id: UUID, id_: str) -> dict[str, Any] | None:
         """One CTI as the portal shows it."""
-        row = self._session.execute(text(f"{_PAGE} AND c.id = :id"), {"cuenta_id": cuenta_id, "id": id_}).first()
+        row = self._session.execute(
+            text(f"{_PAGE} AND c.id = :id"), {"cuenta_id": cuenta_id, "id": id_}
+        ).first()
         return dict(row._mapping) if row else None
 
     # -- accounts ------------------------------------------------------------------------------------
@@ -163,12 +166,15 @@ class Repositorio:
     def marcar_timbrados(self, filas: Sequence[tuple[UUID, UUID, bytes]]) -> None:
         """(id, UUID, TFD) of captured stampings."""
         self._session.execute(
-            _STAMPED, {"ids": [f[0] for f in filas], "uuids": [f[1] for f in filas], "tfds": [f[2] for f in filas]}
+            _STAMPED,
+            {"ids": [f[0] for f in filas], "uuids": [f[1] for f in filas], "tfds": [f[2] for f in filas]},
         )
 
     def marcar_rechazados(self, filas: Sequence[tuple[UUID, str]]) -> set[UUID]:
         """(id, why) of stampings that the PAC refused for certain; answers those that were still pendiente."""
-        rows = self._session.execute(_REFUSED, {"ids": [f[0] for f in filas], "rechazos": [f[1] for f in filas]})
+        rows = self._session.execute(
+            _REFUSED, {"ids": [f[0] for f in filas], "rechazos": [f[1] for f in filas]}
+        )
         return {r.id for r in rows}
 
     def apurar(self, ids: Sequence[UUID]) -> None:

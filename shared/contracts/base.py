@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, fields, is_dataclass
+from decimal import Decimal
 from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import marshmallow as ma
 import marshmallow_dataclass
 import orjson
-from decimal import Decimal
 
 from shared.errors import Codigo, DomainError
 

@@ -200,7 +200,7 @@ class Ledger:
 
     def estado_de_cuenta(self, cuenta: int, limite: int, antes: int | None = None) -> list[dict[str, Any]]:
         """The newest movements of an account before `antes`; `saldo` and `sello` are null until sealed."""
-        rows = self._session.execute(_STATEMENT, {"cuenta": cuenta, "limite": limite, "antes": antes or 2**62})
+        rows = self._session.execute(
+            _STATEMENT, {"cuenta": cuenta, "limite": limite, "antes": antes or 2**62}
+        )
         return [dict(r._mapping) for r in rows]
-
-

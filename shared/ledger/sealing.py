@@ -51,9 +51,7 @@ class Eslabon:
     movimiento: Movimiento
 
 
-def encadenar(
-    ultimos: dict[int, tuple[int, int, bytes]], movimientos: Iterable[Movimiento]
-) -> list[Eslabon]:
+def encadenar(ultimos: dict[int, tuple[int, int, bytes]], movimientos: Iterable[Movimiento]) -> list[Eslabon]:
     """Links for movements in order; `ultimos` is each account's (sequence, balance, seal) so far."""
     nuevos: list[Eslabon] = []
     for m in movimientos:

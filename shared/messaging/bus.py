@@ -112,7 +112,9 @@ class BusWorker:
             uow.commit()
             return {"datos": datos, "repetida": False}
 
-    def call(self, contrato: Rpc[Req, Resp], payload: dict[str, Any], action: Callable[[Req], Resp]) -> dict[str, Any]:
+    def call(
+        self, contrato: Rpc[Req, Resp], payload: dict[str, Any], action: Callable[[Req], Resp]
+    ) -> dict[str, Any]:
         """Serve a call whose action opens its own transactions (the stamping pipeline)."""
         with self.guarded(contrato.servicio):
             return {"datos": dump(action(load(contrato.peticion, payload))), "repetida": False}
@@ -169,7 +171,8 @@ class BusWorker:
             log.exception("unexpected_error", que=que)
             raise WireError.from_domain(
                 DomainError(
-                    Codigo.ERROR_INTERNO, "No pudimos completar la operación. Intente de nuevo en unos minutos."
+                    Codigo.ERROR_INTERNO,
+                    "No pudimos completar la operación. Intente de nuevo en unos minutos.",
                 )
             ) from exc
         finally:

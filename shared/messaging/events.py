@@ -79,7 +79,9 @@ class EventEntrypoint(Entrypoint, HeaderDecoder):  # type: ignore[misc]
         except ContainerBeingKilled:
             self.queue_consumer.requeue_message(message)
 
-    def handle_result(self, message: Any, body: Any, worker_ctx: Any, result: Any, exc_info: Any) -> tuple[Any, Any]:
+    def handle_result(
+        self, message: Any, body: Any, worker_ctx: Any, result: Any, exc_info: Any
+    ) -> tuple[Any, Any]:
         if exc_info is not None:
             try:
                 self._set_aside(message, body, str(exc_info[1]))

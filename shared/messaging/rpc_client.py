@@ -8,7 +8,6 @@ new connections (nameko's own standalone proxy stays broken after a reconnect).
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 import uuid
@@ -19,7 +18,13 @@ from kombu import Connection, Consumer, Exchange, Producer, Queue
 from shared.contracts.base import Req, Resp, Rpc, dump, load
 from shared.errors import Codigo, DomainError
 from shared.logging import get_logger
-from shared.messaging.wire import CONTENT_TYPE, CORRELATION_HEADER, DEADLINE_HEADER, SERIALIZER, domain_error_of
+from shared.messaging.wire import (
+    CONTENT_TYPE,
+    CORRELATION_HEADER,
+    DEADLINE_HEADER,
+    SERIALIZER,
+    domain_error_of,
+)
 from shared.persistence.uow import correlation
 
 log = get_logger(__name__)
@@ -63,12 +68,16 @@ class RpcClient:
         """Call and wait. Raises the service's own `DomainError`, or `no_disponible` at the deadline."""
         return self.llamar_con_marca(contrato, peticion, plazo)[0]
 
-    def llamar_con_marca(self, contrato: Rpc[Req, Resp], peticion: Req, plazo: float | None = None) -> tuple[Resp, bool]:
+    def llamar_con_marca(
+        self, contrato: Rpc[Req, Resp], peticion: Req, plazo: float | None = None
+    ) -> tuple[Resp, bool]:
         """As `llamar`, and whether the answer is the stored one of an earlier call with the same key."""
         data = self.llamar_crudo(contrato.servicio, contrato.metodo, dump(peticion), plazo or contrato.plazo)
         return load(contrato.respuesta, data["datos"]), bool(data.get("repetida"))
 
-    def llamar_crudo(self, servicio: str, metodo: str, kwargs: dict[str, Any], plazo: float) -> dict[str, Any]:
+    def llamar_crudo(
+        self, servicio: str, metodo: str, kwargs: dict[str, Any], plazo: float
+    ) -> dict[str, Any]:
         """The call itself, with plain values in and out."""
         deadline = time.monotonic() + plazo
         id_ = str(uuid.uuid4())
@@ -162,7 +171,7 @@ class RpcClient:
                     while not self._stopping:
                         try:
                             connection.drain_events(timeout=1)
-                        except socket.timeout:
+                        except TimeoutError:
                             connection.heartbeat_check()
             except Exception as exc:
                 if not self._stopping:

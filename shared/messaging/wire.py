@@ -49,7 +49,10 @@ class WireError(Exception):
     @classmethod
     def from_domain(cls, error: DomainError) -> WireError:
         return cls(
-            str(error.code), error.detail, orjson.dumps(error.errores).decode(), orjson.dumps(error.datos).decode()
+            str(error.code),
+            error.detail,
+            orjson.dumps(error.errores).decode(),
+            orjson.dumps(error.datos).decode(),
         )
 
     def to_domain(self) -> DomainError:

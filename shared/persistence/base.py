@@ -43,7 +43,12 @@ class Base(DeclarativeBase):
     """Columns default to timestamptz and text; names follow one convention, so migrations can name them."""
 
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {datetime: DateTime(timezone=True), str: Text(), bytes: LargeBinary(), int: BigInteger()}
+    type_annotation_map = {
+        datetime: DateTime(timezone=True),
+        str: Text(),
+        bytes: LargeBinary(),
+        int: BigInteger(),
+    }
 
 
 class OutboxMixin:

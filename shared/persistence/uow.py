@@ -36,7 +36,9 @@ _RESERVE = text(
     "INSERT INTO idempotency (contrato, clave, huella) VALUES (:contrato, :clave, :huella)"
     " ON CONFLICT DO NOTHING"
 )
-_FIRST_ANSWER = text("SELECT huella, respuesta FROM idempotency WHERE contrato = :contrato AND clave = :clave")
+_FIRST_ANSWER = text(
+    "SELECT huella, respuesta FROM idempotency WHERE contrato = :contrato AND clave = :clave"
+)
 _ANSWER = text(
     "UPDATE idempotency SET respuesta = CAST(:respuesta AS jsonb) WHERE contrato = :contrato AND clave = :clave"
 )

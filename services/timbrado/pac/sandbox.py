@@ -88,7 +88,7 @@ class PacSandbox:
         """
         llave = serialization.load_pem_private_key((carpeta / "sello.key").read_bytes(), password=None)
         if not isinstance(llave, rsa.RSAPrivateKey):
-            raise ValueError(f"{carpeta / 'sello.key'}: not an RSA key")  # noqa: TRY004 (it is the file that is wrong)
+            raise ValueError(f"{carpeta / 'sello.key'}: not an RSA key")
         self.certificado: Certificado = leer_archivo(carpeta / "sello.cer")[0]
         if not self.certificado.numero.startswith(PREFIJO_CERTIFICADO):
             raise ValueError(f"{carpeta / 'sello.cer'}: a sandbox certificate's number starts with 99999")

@@ -82,4 +82,6 @@ def upgrade() -> None:
     op.execute(PATTERNS_V1)
     op.execute(LEDGER_V1)
     op.execute(DDL)
-    op.execute("INSERT INTO cuentas (tipo, titular, con_limite) VALUES ('emision', '', false), ('consumo', '', false)")
+    op.execute(
+        "INSERT INTO cuentas (tipo, titular, con_limite) VALUES ('emision', '', false), ('consumo', '', false)"
+    )

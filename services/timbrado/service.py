@@ -1,0 +1,178 @@
+"""timbrado on the bus: one line per call, event and timer."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from nameko.extensions import DependencyProvider
+from nameko.rpc import rpc
+from nameko.timer import timer
+from sqlalchemy import text
+
+from services.timbrado.cfdi.certificados import Confianza
+from services.timbrado.cfdi.validacion import Validador
+from services.timbrado.credenciales import Credenciales, hash_password
+from services.timbrado.pac.sandbox import Falla, PacSandbox
+from services.timbrado.repository import MemoriaPostgres, Repositorio
+from services.timbrado.use_cases import cuentas, transferencias
+from services.timbrado.use_cases.timbrar import Timbrador
+from shared.config import settings
+from shared.contracts import eventos as ev
+from shared.contracts import timbrado as c
+from shared.contracts.base import Vacio
+from shared.errors import campo_invalido
+from shared.ledger import sealing
+from shared.logging import get_logger
+from shared.messaging.bus import Bus
+from shared.messaging.cpu import offload
+from shared.messaging.events import event
+from shared.messaging.wire import WireError
+from shared.persistence.uow import UnitOfWork
+
+log = get_logger(__name__)
+
+#: Seconds past the PAC's own time-out before another replica may take over a stamping.
+MARGEN_DE_RELEVO = 2.0
+
+
+def _hash(password: str) -> str:
+    return str(offload(hash_password, password))
+
+
+class Pipeline(DependencyProvider):  # type: ignore[misc]
+    """The stamping pipeline, one per process: schemas and certificates are loaded once."""
+
+    _timbrador: Timbrador | None = None
+
+    def get_dependency(self, worker_ctx: Any) -> Timbrador:
+        if self._timbrador is None:
+            bus = next(e for e in self.container.extensions if isinstance(e, Bus))
+            self._timbrador = build(bus)
+        return self._timbrador
+
+
+def build(bus: Bus) -> Timbrador:
+    """Assemble the pipeline from settings. Raises RuntimeError naming a setting that lacks."""
+    s = settings()
+    if s.cfdi_autoridades_dir is None or s.pac_sandbox_dir is None:
+        raise RuntimeError("CFDI_AUTORIDADES_DIR and PAC_SANDBOX_DIR must be set")
+    Validador.precargar()
+    with bus.engine.connect() as connection:
+        consumo = connection.execute(text("SELECT id FROM cuentas WHERE tipo = 'consumo'")).scalar_one()
+
+    def read(ids: Any) -> Any:
+        with bus.uow() as uow:
+            return uow.repo.ctis(ids)
+
+    return Timbrador(
+        Validador(Confianza.de_carpeta(s.cfdi_autoridades_dir)),
+        PacSandbox(s.pac_sandbox_dir, MemoriaPostgres(bus.engine)),
+        Credenciales(read, offload),
+        bus.uow,
+        consumo,
+        s.pac_timeout + MARGEN_DE_RELEVO,
+    )
+
+
+def _inyectar(uow: UnitOfWork[Repositorio], p: c.InyectarFalla) -> Vacio:
+    if p.modo not in set(Falla):
+        raise campo_invalido("modo", f"Modo desconocido. Use uno de: {', '.join(Falla)}.")
+    uow.repo.inyectar_falla(p.modo, p.veces)
+    return Vacio()
+
+
+class TimbradoService:
+    """Stocks, CTI, transfers and stampings."""
+
+    name = "timbrado"
+    bus = Bus(Repositorio)
+    pipeline = Pipeline()
+
+    @rpc(expected_exceptions=WireError)
+    def timbrar_lote_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.call(c.TIMBRAR_LOTE, payload, self.pipeline.timbrar_lote)
+
+    @rpc(expected_exceptions=WireError)
+    def consultar_timbrado_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.call(c.CONSULTAR_TIMBRADO, payload, self.pipeline.consultar)
+
+    @rpc(expected_exceptions=WireError)
+    def validar_cfdi_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.call(c.VALIDAR_CFDI, payload, self.pipeline.validar)
+
+    @rpc(expected_exceptions=WireError)
+    def entregar_cti_inicial_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.ENTREGAR_CTI_INICIAL, payload, cuentas.entregar_cti_inicial(_hash))
+
+    @rpc(expected_exceptions=WireError)
+    def restablecer_contrasena_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.RESTABLECER_CONTRASENA, payload, cuentas.restablecer_contrasena(_hash))
+
+    @rpc(expected_exceptions=WireError)
+    def bloquear_cti_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.BLOQUEAR_CTI, payload, cuentas.bloquear_cti)
+
+    @rpc(expected_exceptions=WireError)
+    def listar_ctis_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.LISTAR_CTIS, payload, cuentas.listar_ctis)
+
+    @rpc(expected_exceptions=WireError)
+    def obtener_cti_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.OBTENER_CTI, payload, cuentas.obtener_cti)
+
+    @rpc(expected_exceptions=WireError)
+    def transferir_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.TRANSFERIR, payload, transferencias.transferir)
+
+    @rpc(expected_exceptions=WireError)
+    def emitir_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.EMITIR, payload, transferencias.emitir)
+
+    @rpc(expected_exceptions=WireError)
+    def abastecer_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.ABASTECER, payload, transferencias.abastecer)
+
+    @rpc(expected_exceptions=WireError)
+    def consultar_existencia_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.CONSULTAR_EXISTENCIA, payload, transferencias.consultar_existencia)
+
+    @rpc(expected_exceptions=WireError)
+    def listar_movimientos_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.LISTAR_MOVIMIENTOS, payload, transferencias.listar_movimientos)
+
+    @rpc(expected_exceptions=WireError)
+    def inyectar_falla_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.INYECTAR_FALLA, payload, _inyectar)
+
+    @rpc(expected_exceptions=WireError)
+    def salud_v1(self) -> dict[str, Any]:
+        return self.bus.health()
+
+    @event(ev.CUENTA_MAESTRA_CREADA)
+    def on_cuenta_maestra_creada_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
+        self.bus.consume(ev.CUENTA_MAESTRA_CREADA, evento_id, carga, cuentas.abrir_existencia)
+
+    @event(ev.CLIENTE_CREADO)
+    def on_cliente_creado_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
+        self.bus.consume(ev.CLIENTE_CREADO, evento_id, carga, cuentas.crear_cti_estandar)
+
+    @timer(interval=1)
+    def conciliar(self) -> None:
+        try:
+            while self.pipeline.conciliar():
+                pass
+        except Exception as exc:
+            # The database or the PAC is away: the next second tries again, and no hold is lost.
+            log.warning("conciliacion_fallida", error=str(exc))
+
+    @timer(interval=2)
+    def sellar(self) -> None:
+        try:
+            while sealing.seal(self.bus.engine):
+                pass
+        except Exception as exc:
+            log.warning("sellado_fallido", error=str(exc))
+
+
+SERVICE = TimbradoService

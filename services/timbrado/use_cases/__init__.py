@@ -1,0 +1,1 @@
+"""What timbrado does, one function per action, by capability."""

@@ -1,0 +1,359 @@
+"""The stamping pipeline: validate → hold → PAC → capture, for a lot of CFDI that arrived together.
+
+The hold is committed before the PAC is called; capture or release after its answer (domain: Stamping).
+Wherever the process dies, what is left is a row in `timbrados` in state pendiente with its hold, and
+`conciliar` finishes it: it asks the PAC what became of the document and, if the PAC knows of none, sends
+it again. Only a definite refusal releases a hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID, uuid4
+
+from services.timbrado import domain
+from services.timbrado.cfdi.tfd import insertar
+from services.timbrado.cfdi.validacion import CfdiValido, Validador
+from services.timbrado.credenciales import Credenciales
+from services.timbrado.pac.protocolo import (
+    Desconocido,
+    NoEncontrado,
+    Pac,
+    Rechazado,
+    Resultado,
+    Solicitud,
+    TfdAjeno,
+    Timbrado,
+    verificar_tfd,
+)
+from shared.contracts import eventos as ev
+from shared.contracts import timbrado as c
+from shared.crash import crash_point
+from shared.errors import Codigo, DomainError, campo_invalido, no_encontrado
+from shared.ledger.domain import Captura, Rechazo, Retencion
+from shared.logging import get_logger
+from shared.persistence.uow import UnitOfWork
+
+if TYPE_CHECKING:
+    from services.timbrado.cfdi.certificados import Certificado
+    from services.timbrado.domain import CtiGuardada
+    from services.timbrado.repository import Repositorio, TimbradoConocido
+
+log = get_logger(__name__)
+
+MAXIMO_POR_LOTE = 128
+
+
+class PacConCertificado(Pac, Protocol):
+    """A PAC whose certificate we know, so that its stamps can be verified before they are captured."""
+
+    certificado: Certificado
+
+
+@dataclass(slots=True)
+class _Trabajo:
+    """One invoice of the lot on its way; `cti` and `idd` are the first request's."""
+
+    id: UUID
+    valido: CfdiValido
+    cti: CtiGuardada
+    idd: str | None
+    tfd: bytes | None = None
+    uuid: UUID | None = None
+    repetido: bool = False
+    error: DomainError | None = None
+
+    def solicitud(self) -> Solicitud:
+        v = self.valido
+        return Solicitud(v.huella, v.xml, v.sello, v.emisor, v.no_certificado)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hecho:
+    """What finishing one pendiente needs, whether the pipeline or the reconciler does it."""
+
+    id: UUID
+    cti: str
+    cuenta_id: UUID
+    cliente_id: UUID
+    solicitud: Solicitud
+
+
+class Timbrador:
+    """The pipeline with what it needs: validator, PAC, credentials, and a way to open transactions."""
+
+    def __init__(
+        self,
+        validador: Validador,
+        pac: PacConCertificado,
+        credenciales: Credenciales,
+        uow: Callable[[], UnitOfWork[Repositorio]],
+        consumo: int,
+        plazo: float,
+    ) -> None:
+        self._validador = validador
+        self._pac = pac
+        self._credenciales = credenciales
+        self._uow = uow
+        self._consumo = consumo
+        self._plazo = plazo
+
+    # -- calls ---------------------------------------------------------------------------------------
+
+    def timbrar_lote(self, peticion: c.LoteDeTimbrado) -> c.ResultadosDeTimbrado:
+        """One result per request, in order. One request's failure never touches another's."""
+        solicitudes = peticion.solicitudes
+        if len(solicitudes) > MAXIMO_POR_LOTE:
+            raise campo_invalido("solicitudes", f"Envíe como máximo {MAXIMO_POR_LOTE} comprobantes por lote.")
+        trabajos: list[_Trabajo | DomainError] = []
+        por_huella: dict[bytes, _Trabajo] = {}
+        ctis = self._credenciales.verificar([(s.cti, s.contrasena) for s in solicitudes])
+        for solicitud, cti in zip(solicitudes, ctis, strict=True):
+            trabajo = self._preparar(solicitud, cti)
+            if isinstance(trabajo, _Trabajo):
+                # The same invoice twice in one lot is one job; its second request is a repeat.
+                trabajo = por_huella.setdefault(trabajo.valido.huella, trabajo)
+            trabajos.append(trabajo)
+        if por_huella:
+            self._procesar(list(por_huella.values()))
+        vistos: set[UUID] = set()
+        resultados = []
+        for solicitud, trabajo in zip(solicitudes, trabajos, strict=True):
+            resultados.append(_resultado(solicitud, trabajo, vistos))
+        return c.ResultadosDeTimbrado(resultados=resultados)
+
+    def validar(self, s: c.SolicitudDeTimbrado) -> c.ResultadoDeTimbrado:
+        """The same checks as stamping, free: an error, or nothing but the idd."""
+        [cti] = self._credenciales.verificar([(s.cti, s.contrasena)])
+        trabajo = self._preparar(s, cti)
+        return _error(s, trabajo) if isinstance(trabajo, DomainError) else c.ResultadoDeTimbrado(idd=s.idd)
+
+    def consultar(self, p: c.ConsultarTimbrado) -> c.ResultadoDeTimbrado:
+        """A CFDI that this CTI stamped, by UUID or idd."""
+        [cti] = self._credenciales.verificar([(p.cti, p.contrasena)])
+        if cti is None:
+            raise domain.credenciales_invalidas()
+        with self._uow() as uow:
+            hallado = uow.repo.timbrado_de(cti.id, p.uuid_o_idd)
+            if hallado is None:
+                raise no_encontrado("un comprobante timbrado con ese UUID o idd")
+            if hallado.tfd is None:
+                raise domain.pendiente()
+            return c.ResultadoDeTimbrado(
+                uuid=hallado.uuid,
+                xml=insertar(bytes(hallado.xml), bytes(hallado.tfd)).decode(),
+                idd=hallado.idd or str(hallado.uuid),
+                repetido=True,
+            )
+
+    def conciliar(self) -> int:
+        """Finish pendientes whose worker is gone; returns how many were taken."""
+        with self._uow() as uow:
+            filas = uow.repo.abandonados(100, self._plazo)
+            uow.commit()
+        if not filas:
+            return 0
+        hechos = [
+            _Hecho(
+                f.id,
+                f.cti,
+                f.cuenta_id,
+                f.cliente_id,
+                Solicitud(bytes(f.huella), bytes(f.xml), f.sello, f.emisor, f.no_certificado),
+            )
+            for f in filas
+        ]
+        respuestas = self._pac.consultar([h.solicitud for h in hechos])
+        ausentes = [h for h, r in zip(hechos, respuestas, strict=True) if isinstance(r, NoEncontrado)]
+        reenviadas = dict(
+            zip([h.id for h in ausentes], self._pac.timbrar([h.solicitud for h in ausentes]), strict=True)
+        )
+        crash_point("conciliador.despues_del_pac")
+        self._terminar([(h, reenviadas.get(h.id, r)) for h, r in zip(hechos, respuestas, strict=True)])
+        log.info("conciliados", total=len(hechos), reenviados=len(ausentes))
+        return len(hechos)
+
+    # -- steps ---------------------------------------------------------------------------------------
+
+    def _preparar(self, s: c.SolicitudDeTimbrado, cti: CtiGuardada | None) -> _Trabajo | DomainError:
+        try:
+            if cti is None:
+                raise domain.credenciales_invalidas()
+            if s.idd is not None and not 1 <= len(s.idd) <= domain.IDD_MAXIMO:
+                raise campo_invalido("idd", f"El idd debe tener de 1 a {domain.IDD_MAXIMO} caracteres.")
+            valido = self._validador.validar(s.xml.encode(), datetime.now(UTC))
+            return _Trabajo(uuid4(), valido, cti, s.idd)
+        except DomainError as exc:
+            return exc
+
+    def _procesar(self, trabajos: list[_Trabajo]) -> None:
+        nuevos = self._retener(trabajos)
+        if not nuevos:
+            return
+        crash_point("timbrado.despues_de_retener")
+        respuestas = self._pac.timbrar([t.solicitud() for t in nuevos])
+        crash_point("timbrado.despues_del_pac")
+        hechos = [_Hecho(t.id, t.cti.id, t.cti.cuenta_id, t.cti.cliente_id, t.solicitud()) for t in nuevos]
+        tfds = self._terminar(list(zip(hechos, respuestas, strict=True)))
+        crash_point("timbrado.despues_de_captura")
+        for t, r in zip(nuevos, respuestas, strict=True):
+            match r:
+                case Rechazado(codigo, mensaje):
+                    t.error = DomainError(
+                        Codigo.PAC_RECHAZO, f"{codigo}: {mensaje}", datos={"codigo_sat": codigo}
+                    )
+                case _ if t.id in tfds:
+                    t.uuid, t.tfd = tfds[t.id]
+                case _:
+                    t.error = domain.pendiente()
+
+    def _retener(self, trabajos: list[_Trabajo], *, otra_vez: bool = True) -> list[_Trabajo]:
+        """Commit the holds; answers the jobs that now hold a timbre. The others got their result."""
+        viejas: list[_Trabajo] = []
+        with self._uow() as uow:
+            crash_point("timbrado.antes_de_retener")
+            creados = uow.repo.abrir_timbrados([_fila(t) for t in trabajos], self._pac.nombre, self._plazo)
+            repetidos = [t for t in trabajos if t.id not in creados]
+            if repetidos:
+                _responder_repetidos(uow, repetidos)
+            nuevos = [t for t in trabajos if t.id in creados]
+            if not nuevos:
+                return []
+            rechazos = uow.repo.libro.retener(
+                [Retencion(t.id, t.cti.libro_id, 1, t.cti.version) for t in nuevos]
+            )
+            fallidos = []
+            for t, rechazo in zip(nuevos, rechazos, strict=True):
+                if rechazo is None:
+                    continue
+                fallidos.append(t.id)
+                if rechazo is Rechazo.VERSION and otra_vez:
+                    viejas.append(t)
+                else:
+                    t.error = _rechazo(rechazo)
+            if fallidos:
+                uow.repo.olvidar(fallidos)
+            uow.commit()
+        listos = [t for t in nuevos if t.error is None and t not in viejas]
+        if viejas:
+            listos += self._reverificar(viejas)
+        return listos
+
+    def _reverificar(self, viejas: list[_Trabajo]) -> list[_Trabajo]:
+        """The credential's version moved since this process verified it. The caller's password was right
+        then; whether it still is, only a new check tells, and this process no longer has it: refuse, and
+        the application's next call is checked anew."""
+        for t in viejas:
+            self._credenciales.olvidar(t.cti.id)
+            t.error = domain.credenciales_invalidas()
+        return []
+
+    def _terminar(self, pares: Sequence[tuple[_Hecho, Resultado]]) -> dict[UUID, tuple[UUID, bytes]]:
+        """Capture what was stamped, release what was refused, leave the unknown; answers id → (UUID, TFD)."""
+        timbrados: list[tuple[_Hecho, UUID, bytes]] = []
+        rechazados: list[tuple[UUID, str]] = []
+        inciertos: list[UUID] = []
+        for hecho, respuesta in pares:
+            match respuesta:
+                case Timbrado(tfd):
+                    try:
+                        leido = verificar_tfd(hecho.solicitud, tfd, self._pac.certificado)
+                        timbrados.append((hecho, UUID(str(leido.uuid)), tfd))
+                    except TfdAjeno as exc:
+                        log.error("tfd_ajeno", id=str(hecho.id), error=str(exc))
+                        inciertos.append(hecho.id)
+                case Rechazado(codigo, mensaje):
+                    rechazados.append((hecho.id, f"{codigo}: {mensaje}"))
+                case Desconocido() | NoEncontrado():
+                    inciertos.append(hecho.id)
+        with self._uow() as uow:
+            if timbrados:
+                capturados = uow.repo.libro.capturar(
+                    [Captura(h.id, h.id, self._consumo, "timbrado", str(u)) for h, u, _ in timbrados]
+                )
+                crash_point("timbrado.dentro_de_captura")
+                uow.repo.marcar_timbrados([(h.id, u, tfd) for h, u, tfd in timbrados])
+                propios = [h for h, _, _ in timbrados if h.id in capturados]
+                if propios:
+                    uow.publish(
+                        ev.TIMBRES_CONSUMIDOS, ev.TimbresConsumidos(consumos=_consumos(propios, uow.ahora))
+                    )
+            if rechazados:
+                libres = uow.repo.marcar_rechazados(rechazados)
+                uow.repo.libro.liberar([r[0] for r in rechazados if r[0] in libres])
+            if inciertos:
+                uow.repo.apurar(inciertos)
+            uow.commit()
+        return {h.id: (u, tfd) for h, u, tfd in timbrados}
+
+
+def _responder_repetidos(uow: UnitOfWork[Repositorio], repetidos: Sequence[_Trabajo]) -> None:
+    """Give each repeat its earlier stamp; one still under way is pendiente; a reused idd is refused."""
+    conocidos = uow.repo.conocidos(
+        [t.valido.huella for t in repetidos], [(t.cti.id, t.idd) for t in repetidos if t.idd is not None]
+    )
+    por_huella: dict[bytes, TimbradoConocido] = {bytes(k.huella): k for k in conocidos}
+    for t in repetidos:
+        anterior = por_huella.get(t.valido.huella)
+        if anterior is None:
+            # Not the invoice but its idd was known; or the earlier one was refused this very moment.
+            con_idd = any(k.cti == t.cti.id and k.idd == t.idd for k in conocidos)
+            t.error = domain.idd_reutilizado() if con_idd else domain.pendiente()
+        elif anterior.tfd is None:
+            t.error = domain.pendiente()
+        else:
+            t.valido = replace(t.valido, xml=bytes(anterior.xml))
+            t.uuid, t.tfd, t.repetido = anterior.uuid, bytes(anterior.tfd), True
+
+
+def _fila(t: _Trabajo) -> dict[str, Any]:
+    v = t.valido
+    return {
+        "ids": t.id, "huellas": v.huella, "ctis": t.cti.id, "cuentas": t.cti.cuenta_id,
+        "clientes": t.cti.cliente_id, "idds": t.idd, "emisores": v.emisor, "receptores": v.receptor,
+        "tipos": v.tipo, "totales": v.total, "sellos": v.sello, "numeros": v.no_certificado, "xmls": v.xml,
+    }  # fmt: skip
+
+
+def _rechazo(rechazo: Rechazo) -> DomainError:
+    match rechazo:
+        case Rechazo.SALDO:
+            return domain.sin_timbres()
+        case Rechazo.BLOQUEADA:
+            return domain.cti_bloqueada()
+        case _:
+            return domain.credenciales_invalidas()
+
+
+def _consumos(hechos: Sequence[_Hecho], en: datetime) -> list[ev.Consumo]:
+    por_cti: dict[str, list[_Hecho]] = {}
+    for h in hechos:
+        por_cti.setdefault(h.cti, []).append(h)
+    return [
+        ev.Consumo(cti=cti, cuenta_id=hs[0].cuenta_id, cliente_id=hs[0].cliente_id, cantidad=len(hs), en=en)
+        for cti, hs in por_cti.items()
+    ]
+
+
+def _resultado(
+    s: c.SolicitudDeTimbrado, trabajo: _Trabajo | DomainError, vistos: set[UUID]
+) -> c.ResultadoDeTimbrado:
+    if isinstance(trabajo, DomainError):
+        return _error(s, trabajo)
+    if trabajo.error is not None or trabajo.tfd is None:
+        return _error(s, trabajo.error or domain.pendiente())
+    repetido = trabajo.repetido or trabajo.id in vistos
+    vistos.add(trabajo.id)
+    return c.ResultadoDeTimbrado(
+        uuid=trabajo.uuid,
+        xml=insertar(trabajo.valido.xml, trabajo.tfd).decode(),
+        idd=s.idd or str(trabajo.uuid),
+        repetido=repetido,
+    )
+
+
+def _error(s: c.SolicitudDeTimbrado, exc: DomainError) -> c.ResultadoDeTimbrado:
+    return c.ResultadoDeTimbrado(idd=s.idd, error=str(exc.code), detail=exc.detail, datos=exc.datos)
