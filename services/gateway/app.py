@@ -1,0 +1,46 @@
+"""The Flask application: every route but the stamping hot path, which stands in front (`server.py`)."""
+
+from __future__ import annotations
+
+import importlib
+
+import marshmallow as ma
+from flask import Flask, Response, g
+from flask_smorest import Blueprint
+from webargs.flaskparser import FlaskParser
+
+from services.gateway import auth, errors, openapi, salud
+from services.gateway.contexto import REPETIDA
+from shared.messaging.rpc_client import RpcClient
+
+#: Modules of `services.gateway.routes`, each with its blueprint `blp`.
+RUTAS = ("sesiones", "cuenta", "clientes", "facturacion", "licencias", "puntos", "ctis")
+
+
+def crear_app(cliente: RpcClient, rutas: tuple[str, ...] = RUTAS) -> Flask:
+    """The application, calling the services through `cliente`."""
+    # webargs ignores unknown arguments of a query; None leaves it to the schema, and ours refuse them.
+    Blueprint.ARGUMENTS_PARSER.DEFAULT_UNKNOWN_BY_LOCATION = {
+        **FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": None, "headers": ma.EXCLUDE
+    }  # fmt: skip
+    app = Flask(__name__, static_folder=None)
+    app.config.update(PROPAGATE_EXCEPTIONS=False, TRAP_HTTP_EXCEPTIONS=False)
+    app.extensions["rpc"] = cliente
+    app.url_map.strict_slashes = True
+    api = openapi.crear_api(app)
+    errors.registrar(app)
+    auth.vigilar(app)
+    app.after_request(_marcar_repetida)
+    for nombre in rutas:
+        modulo = importlib.import_module(f"services.gateway.routes.{nombre}")
+        api.register_blueprint(modulo.blp)
+    openapi.registrar_rutas(app, api)
+    salud.registrar_rutas(app, cliente)
+    app.extensions["openapi"] = api
+    return app
+
+
+def _marcar_repetida(respuesta: Response) -> Response:
+    if g.get("repetida"):
+        respuesta.headers[REPETIDA] = "true"
+    return respuesta

@@ -1,0 +1,157 @@
+"""The OpenAPI 3.1 document, generated from the routes, and its page at /docs (swagger-ui, served from here)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import marshmallow as ma
+import orjson
+from flask import Flask, Response
+from flask_smorest import Api
+
+from services.gateway.auth import COOKIE, publica
+from services.gateway.errors import PROBLEMA
+from services.gateway.schemas import Problema
+
+ESTATICOS = Path(__file__).parent / "static"
+VERSION = "1.0.0"
+
+DESCRIPCION = """\
+API de Cuenta Maestra: timbres, puntos, licencias y facturación de un distribuidor y de sus clientes.
+
+- Los importes y los puntos son texto con dos decimales (`"1250.00"`); los timbres, enteros. Las fechas, RFC 3339 en UTC.
+- Las listas aceptan `limite` y `cursor`, y con `Accept: text/csv` responden en CSV.
+- Los errores son `application/problem+json`: lea `code` en sus programas y muestre `detail` a las personas.
+- Las operaciones que mueven saldo piden `Idempotency-Key`. Repita la misma clave al reintentar: no se cobra dos veces.
+- Si usted administra varias cuentas, diga cuál en la cabecera `Cuenta`.
+"""
+
+ESQUEMAS_DE_SEGURIDAD: dict[str, dict[str, str]] = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "Token de acceso de `POST /v1/sesiones`.",
+    },
+    "sesion": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "Sesión del portal; al cambiar algo se envía además `X-CSRF-Token`.",
+    },
+    "cti": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "Cuenta de timbrado: su identificador y su contraseña.",
+    },
+}
+
+OPCIONES: dict[str, Any] = {
+    "API_TITLE": "Cuenta Maestra",
+    "API_VERSION": VERSION,
+    "OPENAPI_VERSION": "3.1.0",
+    "API_SPEC_OPTIONS": {
+        "info": {"description": DESCRIPCION},
+        "security": [{"bearer": []}, {"sesion": []}],
+        "servers": [{"url": "/"}],
+    },
+}
+
+_PAGINA = """<!doctype html>
+<html lang="es-MX"><head><meta charset="utf-8"><title>API de Cuenta Maestra</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="stylesheet" href="/docs/swagger-ui.css"></head>
+<body><div id="swagger-ui"></div><script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/inicio.js"></script></body></html>
+"""
+_INICIO = """window.ui = SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true,
+  validatorUrl: null, persistAuthorization: false});
+"""
+#: swagger-ui writes style attributes and data: images; scripts only come from here.
+_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
+    " connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+_TIPOS = {"swagger-ui.css": "text/css; charset=utf-8", "swagger-ui-bundle.js": "text/javascript; charset=utf-8"}
+
+
+class ApiCuentaMaestra(Api):  # type: ignore[misc]
+    """flask-smorest's Api with our error form; handlers are registered by `errors.registrar`."""
+
+    ERROR_SCHEMA = Problema
+
+    def _register_error_handlers(self) -> None:
+        """Ours stand instead."""
+
+
+def crear_api(app: Flask) -> ApiCuentaMaestra:
+    """The Api of an app, with our types and security schemes."""
+    app.config.update(OPCIONES)
+    api = ApiCuentaMaestra(app)
+    api.ma_plugin.converter.add_attribute_function(_decimal_texto)
+    for nombre, esquema in ESQUEMAS_DE_SEGURIDAD.items():
+        api.spec.components.security_scheme(nombre, esquema)
+    return api
+
+
+def documento(api: ApiCuentaMaestra) -> dict[str, Any]:
+    """The document as served: errors as problem+json, no numeric bounds on decimal text."""
+    doc: dict[str, Any] = api.spec.to_dict()
+    _arreglar(doc)
+    return doc
+
+
+def registrar_rutas(app: Flask, api: ApiCuentaMaestra) -> None:
+    """`/openapi.json`, `/docs` and its two static files."""
+    guardado: list[bytes] = []
+
+    @app.get("/openapi.json")
+    @publica
+    def openapi_json() -> Response:
+        if not guardado:
+            guardado.append(orjson.dumps(documento(api), option=orjson.OPT_INDENT_2))
+        return Response(guardado[0], mimetype="application/json", headers={"Cache-Control": "no-cache"})
+
+    @app.get("/docs")
+    @publica
+    def docs() -> Response:
+        return Response(_PAGINA, mimetype="text/html", headers={"Content-Security-Policy": _CSP})
+
+    @app.get("/docs/inicio.js")
+    @publica
+    def docs_inicio() -> Response:
+        return Response(_INICIO, content_type="text/javascript; charset=utf-8")
+
+    @app.get("/docs/<any('swagger-ui.css', 'swagger-ui-bundle.js'):archivo>")
+    @publica
+    def docs_archivo(archivo: str) -> Response:
+        return Response(
+            (ESTATICOS / archivo).read_bytes(),
+            content_type=_TIPOS[archivo],
+            headers={"Cache-Control": "public, max-age=86400"},
+        )
+
+
+def _decimal_texto(self: Any, field: ma.fields.Field[Any], **_: Any) -> dict[str, Any]:
+    """apispec calls a Decimal a number, though `as_string` writes text."""
+    if not isinstance(field, ma.fields.Decimal) or not field.as_string:
+        return {}
+    return {"type": ["string", "null"] if field.allow_none else "string", "format": "decimal"}
+
+
+def _arreglar(nodo: Any) -> None:
+    if isinstance(nodo, dict):
+        if nodo.get("format") == "decimal":
+            nodo.pop("minimum", None)
+            nodo.pop("maximum", None)
+        contenido = nodo.get("content")
+        if isinstance(contenido, dict):
+            cuerpo = contenido.get("application/json")
+            if isinstance(cuerpo, dict) and "Problema" in str(cuerpo.get("schema", {}).get("$ref", "")):
+                contenido[PROBLEMA] = contenido.pop("application/json")
+        for hijo in nodo.values():
+            _arreglar(hijo)
+    elif isinstance(nodo, list):
+        for hijo in nodo:
+            _arreglar(hijo)
