@@ -1,0 +1,76 @@
+"""Tables of licencias. The constraints are written in `migrations/`; the database keeps them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import ARRAY, MetaData, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.persistence import base
+
+
+class Base(base.Base):
+    """This service's own tables, apart from those of the others."""
+
+    __abstract__ = True
+    metadata = MetaData(naming_convention=base.NAMING)
+
+
+class Outbox(base.OutboxMixin, Base):
+    """Events to publish."""
+
+
+class Inbox(base.InboxMixin, Base):
+    """Events handled."""
+
+
+class Idempotency(base.IdempotencyMixin, Base):
+    """First answers."""
+
+
+class CuentaModel(Base):
+    """Projection of the CMs."""
+
+    __tablename__ = "cuentas"
+    cuenta_id: Mapped[UUID] = mapped_column(primary_key=True)
+    padre_id: Mapped[UUID | None]
+    nombre: Mapped[str]
+
+
+class ClienteModel(Base):
+    """Projection of the clientes: NIC → CM."""
+
+    __tablename__ = "clientes"
+    cliente_id: Mapped[UUID] = mapped_column(primary_key=True)
+    cuenta_id: Mapped[UUID]
+    nic: Mapped[int]
+    nombre: Mapped[str]
+
+
+class MklModel(Base):
+    """MKL contracts."""
+
+    __tablename__ = "mkl"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    cuenta_id: Mapped[UUID]
+    producto: Mapped[str]
+    inicia_en: Mapped[date]
+    vence_en: Mapped[date]
+
+
+class LicenciaModel(Base):
+    """Licences with their signed documents. Only `revocada_en` ever changes, once."""
+
+    __tablename__ = "licencias"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    cuenta_id: Mapped[UUID]
+    cliente_id: Mapped[UUID]
+    nic: Mapped[int]
+    producto: Mapped[str]
+    caracteristicas: Mapped[list[str]] = mapped_column(ARRAY(Text()))
+    emitida_en: Mapped[datetime]
+    vence_en: Mapped[datetime]
+    revocada_en: Mapped[datetime | None]
+    documento: Mapped[str]

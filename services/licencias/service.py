@@ -1,0 +1,97 @@
+"""The nameko class of licencias: one line per call and per event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
+from uuid import UUID
+
+from nameko.extensions import DependencyProvider
+from nameko.rpc import rpc
+
+from services.licencias import use_cases
+from services.licencias.domain import Llavero
+from services.licencias.keyring import LlaveroPem
+from services.licencias.repository import Repositorio
+from shared.config import settings
+from shared.contracts import licencias as c
+from shared.contracts.eventos import CLIENTE_CREADO, CUENTA_MAESTRA_CREADA
+from shared.messaging.bus import Bus, BusWorker
+from shared.messaging.events import event
+from shared.messaging.wire import WireError
+
+
+class Llaves(DependencyProvider):  # type: ignore[misc]
+    """The signing keys, read once; the service does not start without them."""
+
+    def setup(self) -> None:
+        self.llavero = LlaveroPem(settings().licencias_keys_dir)
+
+    def get_dependency(self, _: Any) -> Llavero:
+        return self.llavero
+
+
+class LicenciasService:
+    """MKL contracts and signed licences."""
+
+    name = "licencias"
+    # nameko puts a BusWorker and a key ring in their place for each call.
+    bus = cast("BusWorker", Bus(Repositorio))
+    llavero = cast("Llavero", Llaves())
+
+    def _con_llaves(self, caso: Callable[..., Any]) -> Callable[..., Any]:
+        return partial(caso, llavero=self.llavero)
+
+    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    def salud_v1(self) -> dict[str, Any]:
+        """The database answers."""
+        return self.bus.health()
+
+    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    def contratar_mkl_v1(self, **payload: Any) -> dict[str, Any]:
+        """Record a contract that was paid for."""
+        return self.bus.run(c.CONTRATAR_MKL, payload, use_cases.contratar_mkl)
+
+    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    def listar_mkl_v1(self, **payload: Any) -> dict[str, Any]:
+        """Contracts of a CM."""
+        return self.bus.run(c.LISTAR_MKL, payload, use_cases.listar_mkl)
+
+    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    def generar_licencia_v1(self, **payload: Any) -> dict[str, Any]:
+        """Sign a licence for a cliente."""
+        return self.bus.run(c.GENERAR_LICENCIA, payload, self._con_llaves(use_cases.generar_licencia))
+
+    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    def listar_licencias_v1(self, **payload: Any) -> dict[str, Any]:
+        """Licences of a cliente."""
+        return self.bus.run(c.LISTAR_LICENCIAS, payload, use_cases.listar_licencias)
+
+    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    def revocar_licencia_v1(self, **payload: Any) -> dict[str, Any]:
+        """Revoke a licence for good."""
+        return self.bus.run(c.REVOCAR_LICENCIA, payload, use_cases.revocar_licencia)
+
+    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    def validar_licencia_v1(self, **payload: Any) -> dict[str, Any]:
+        """Judge a document."""
+        return self.bus.run(c.VALIDAR_LICENCIA, payload, self._con_llaves(use_cases.validar_licencia))
+
+    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    def llaves_publicas_v1(self, **payload: Any) -> dict[str, Any]:
+        """Keys and revocations, to verify offline."""
+        return self.bus.run(c.LLAVES_PUBLICAS, payload, self._con_llaves(use_cases.llaves_publicas))
+
+    @event(CUENTA_MAESTRA_CREADA)
+    def on_cuenta_maestra_creada_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
+        """Remember the CM."""
+        self.bus.consume(CUENTA_MAESTRA_CREADA, evento_id, carga, use_cases.anotar_cuenta)
+
+    @event(CLIENTE_CREADO)
+    def on_cliente_creado_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
+        """Remember the cliente."""
+        self.bus.consume(CLIENTE_CREADO, evento_id, carga, use_cases.anotar_cliente)
+
+
+SERVICE = LicenciasService
