@@ -175,12 +175,12 @@ class CrearCliente(PeticionConClave):
     financiero: Contacto | None = None
     tecnico: Contacto | None = None
     notas: str | None = _opcional(_NOTAS)
-    precio_especifico: Decimal | None = _opcional(_PRECIO)
+    precio_especifico: Decimal | None = field(default=None, metadata={"validate": _PRECIO})
 
 
 @dataclass(frozen=True, kw_only=True)
 class EditarCliente(PeticionConClave):
-    """Only the fields that are not null change; `borrar` names those to empty. `version`: edit only that one."""
+    """Only fields that are not null change; `borrar` names those to empty. `version`: refuse another one."""
 
     cuenta_id: UUID
     actor: UUID | None = None
@@ -195,12 +195,10 @@ class EditarCliente(PeticionConClave):
     financiero: Contacto | None = None
     tecnico: Contacto | None = None
     notas: str | None = _opcional(_NOTAS)
-    precio_especifico: Decimal | None = _opcional(_PRECIO)
+    precio_especifico: Decimal | None = field(default=None, metadata={"validate": _PRECIO})
     borrar: list[str] = field(
         default_factory=list,
-        metadata={
-            "validate": validate.ContainsOnly(_BORRABLES, error="Uno de los campos no se puede vaciar.")
-        },
+        metadata={"validate": validate.ContainsOnly(_BORRABLES, error="Ese campo no se puede vaciar.")},
     )
 
 

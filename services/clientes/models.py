@@ -1,0 +1,112 @@
+"""Tables of clientes. The constraints live in `migrations/versions`; the names are the same."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, MetaData, Numeric, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.persistence.base import NAMING, Base, IdempotencyMixin, InboxMixin, OutboxMixin
+
+
+class Modelo(Base):
+    """Base of this service's tables, with a metadata of its own."""
+
+    __abstract__ = True
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class Outbox(OutboxMixin, Modelo):
+    pass
+
+
+class Inbox(InboxMixin, Modelo):
+    pass
+
+
+class Idempotency(IdempotencyMixin, Modelo):
+    pass
+
+
+class Perfil(Modelo):
+    __tablename__ = "perfiles"
+    perfil_id: Mapped[UUID] = mapped_column(primary_key=True)
+    nombre: Mapped[str]
+    correo: Mapped[str] = mapped_column(unique=True)
+    movil: Mapped[str] = mapped_column(unique=True)
+    hash_contrasena: Mapped[str]
+    creado_en: Mapped[datetime]
+
+
+class Sesion(Modelo):
+    __tablename__ = "sesiones"
+    sesion_id: Mapped[UUID] = mapped_column(primary_key=True)
+    perfil_id: Mapped[UUID] = mapped_column(ForeignKey("perfiles.perfil_id"), index=True)
+    origen_ip: Mapped[str]
+    creada_en: Mapped[datetime]
+    vence_en: Mapped[datetime]
+    revocada_en: Mapped[datetime | None]
+
+
+class Renovacion(Modelo):
+    __tablename__ = "renovaciones"
+    huella: Mapped[bytes] = mapped_column(primary_key=True)
+    sesion_id: Mapped[UUID] = mapped_column(ForeignKey("sesiones.sesion_id", ondelete="CASCADE"), index=True)
+    vence_en: Mapped[datetime]
+    usada_en: Mapped[datetime | None]
+
+
+class CuentaMaestra(Modelo):
+    __tablename__ = "cuentas_maestras"
+    cuenta_id: Mapped[UUID] = mapped_column(primary_key=True)
+    padre_id: Mapped[UUID | None] = mapped_column(ForeignKey("cuentas_maestras.cuenta_id"), index=True)
+    nombre: Mapped[str]
+    rfc: Mapped[str | None]
+    estado: Mapped[str]
+    vence_en: Mapped[datetime | None]
+    creado_en: Mapped[datetime]
+    __table_args__ = (
+        Index(
+            "uq_cuentas_maestras_raiz", text("(true)"), unique=True, postgresql_where=text("padre_id IS NULL")
+        ),
+    )
+
+
+class Usuario(Modelo):
+    __tablename__ = "usuarios"
+    cuenta_id: Mapped[UUID] = mapped_column(ForeignKey("cuentas_maestras.cuenta_id"), primary_key=True)
+    perfil_id: Mapped[UUID] = mapped_column(ForeignKey("perfiles.perfil_id"), primary_key=True, index=True)
+    rol: Mapped[str]
+    creado_en: Mapped[datetime]
+
+
+class Cliente(Modelo):
+    __tablename__ = "clientes"
+    cliente_id: Mapped[UUID] = mapped_column(primary_key=True)
+    cuenta_id: Mapped[UUID] = mapped_column(ForeignKey("cuentas_maestras.cuenta_id"))
+    nic: Mapped[int] = mapped_column(unique=True)
+    cti: Mapped[str] = mapped_column(unique=True)
+    nombre: Mapped[str]
+    nombre_comercial: Mapped[str | None]
+    rfc: Mapped[str | None]
+    telefono: Mapped[str | None]
+    correo: Mapped[str | None]
+    representante: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    financiero: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    tecnico: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    notas: Mapped[str | None]
+    precio_especifico: Mapped[Decimal | None] = mapped_column(Numeric(10, 4))
+    perfil_principal_id: Mapped[UUID | None] = mapped_column(ForeignKey("perfiles.perfil_id"), index=True)
+    ultima_emision: Mapped[datetime | None]
+    creado_en: Mapped[datetime]
+    version: Mapped[int] = mapped_column(server_default="1")
+    __table_args__ = (
+        CheckConstraint("precio_especifico >= 0", name="precio"),
+        CheckConstraint("version > 0", name="version"),
+        Index("ix_clientes_cuenta_id", "cuenta_id", text("nic DESC")),
+    )
