@@ -1,0 +1,103 @@
+"""`make verify`: checks the books of a running system, and says in words what does not hold.
+
+Ledgers sum to zero and are not negative, chains unbroken, one debit per TFD and no TFD without one, no hold
+left behind, no event unpublished, every venta once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from sqlalchemy import Engine, text
+
+from shared.ledger import sealing
+from shared.persistence.base import new_engine
+
+#: Seconds that holds, unsealed movements and unpublished events have to settle: the workers are running.
+PLAZO = 40.0
+
+_PENDING = {
+    "holds left": "SELECT count(*) FROM retenciones",
+    "movements not sealed": "SELECT count(*) FROM por_sellar",
+}
+_STAMPS = {
+    "stampings still pendiente": "SELECT count(*) FROM timbrados WHERE estado = 'pendiente'",
+    "TFD without a debit": "SELECT count(*) FROM timbrados t WHERE t.estado = 'timbrado' AND NOT EXISTS"
+    " (SELECT 1 FROM movimientos m WHERE m.operacion = t.id)",
+    "debits without a TFD": "SELECT count(*) FROM movimientos m WHERE m.motivo = 'timbrado' AND NOT EXISTS"
+    " (SELECT 1 FROM timbrados t WHERE t.id = m.operacion AND t.estado = 'timbrado')",
+    "invoices stamped twice": "SELECT count(*) FROM (SELECT huella FROM timbrados WHERE estado = 'timbrado'"
+    " GROUP BY huella HAVING count(*) > 1) x",
+}
+
+
+def verificar(bases: dict[str, Engine], plazo: float = PLAZO) -> list[str]:
+    """Every broken rule, in words. `bases` maps a service's name to an engine on its database."""
+    problemas: list[str] = []
+    limite = time.monotonic() + plazo
+    while pendientes := _pendientes(bases):
+        if time.monotonic() > limite:
+            problemas += pendientes
+            break
+        time.sleep(0.5)
+    for servicio in ("timbrado", "puntos"):
+        if servicio in bases:
+            with bases[servicio].connect() as connection:
+                connection.execute(text("SET statement_timeout = 0"))
+                problemas += [f"{servicio}: {p}" for p in sealing.verify(connection)]
+    if "timbrado" in bases:
+        problemas += [f"timbrado: {n} {que}" for que, n in _counts(bases["timbrado"], _STAMPS)]
+    if "timbrado" in bases and "facturacion" in bases:
+        problemas += _ventas(bases["timbrado"], bases["facturacion"])
+    return problemas
+
+
+def _pendientes(bases: dict[str, Engine]) -> list[str]:
+    out: list[str] = []
+    for servicio, engine in bases.items():
+        consultas = {"events not published": "SELECT count(*) FROM outbox"}
+        if servicio in ("timbrado", "puntos"):
+            consultas |= _PENDING
+        out += [f"{servicio}: {n} {que}" for que, n in _counts(engine, consultas)]
+    return out
+
+
+def _counts(engine: Engine, consultas: dict[str, str]) -> list[tuple[str, int]]:
+    with engine.connect() as connection:
+        contados = [(que, int(connection.execute(text(sql)).scalar_one())) for que, sql in consultas.items()]
+    return [(que, n) for que, n in contados if n]
+
+
+def _ventas(timbrado: Engine, facturacion: Engine) -> list[str]:
+    with timbrado.connect() as t, facturacion.connect() as f:
+        hechas = set(t.execute(text("SELECT operacion FROM movimientos WHERE motivo = 'transferencia'")).scalars())
+        anotadas = list(
+            f.execute(text("SELECT transferencia_id FROM ventas WHERE tipo = 'timbres'")).scalars()
+        )
+    out = []
+    if len(anotadas) != len(set(anotadas)):
+        out.append("facturacion: a transfer is two ventas")
+    if faltan := len(hechas - set(anotadas)):
+        out.append(f"facturacion: {faltan} transfers are no venta")
+    if sobran := len(set(anotadas) - hechas):
+        out.append(f"facturacion: {sobran} ventas have no transfer")
+    return out
+
+
+def main() -> None:
+    """Check the databases that the environment names (`DATABASE_URL_TIMBRADO` …)."""
+    bases = {
+        nombre.removeprefix("DATABASE_URL_").lower(): new_engine(url, 2)
+        for nombre, url in os.environ.items()
+        if nombre.startswith("DATABASE_URL_")
+    }
+    problemas = verificar(bases)
+    if problemas:
+        sys.exit("\n".join(["The books do not balance:", *(f"  - {p}" for p in problemas)]))
+    print(f"The books balance in {', '.join(sorted(bases))}.")
+
+
+if __name__ == "__main__":
+    main()
