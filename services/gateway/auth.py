@@ -51,7 +51,7 @@ def requiere_perfil(view: F) -> F:
 
 
 def requiere_sesion(rol: Any = "consulta") -> Any:
-    """A session with at least `rol` in the account in use: `contexto.actual()`. With or without parentheses."""
+    """A session with at least `rol` in the account in use. Parentheses may be left out."""
     if callable(rol):
         return _marcar(rol, SESION, "consulta")
     if rol not in ROLES:
@@ -60,7 +60,7 @@ def requiere_sesion(rol: Any = "consulta") -> Any:
 
 
 def requiere_raiz(rol: Any = "consulta") -> Any:
-    """As `requiere_sesion`, and the account is the root. With or without parentheses."""
+    """As `requiere_sesion`, and the account is the root."""
     if callable(rol):
         return _marcar(rol, RAIZ, "consulta")
     if rol not in ROLES:
@@ -183,7 +183,8 @@ def _exigir_csrf() -> None:
     if not cookie or not hmac.compare_digest(cookie.encode(), cabecera.encode()):
         raise DomainError(
             Codigo.NO_PERMITIDO,
-            f"Falta la cabecera {CABECERA_CSRF} o no coincide con su sesión. Recargue la página e intente de nuevo.",
+            f"Falta la cabecera {CABECERA_CSRF} o no coincide con su sesión."
+            " Recargue la página e intente de nuevo.",
         )
 
 

@@ -50,19 +50,28 @@ ESTADOS: dict[Codigo, tuple[int, str]] = {
 #: Codes whose caller should come back, and in how many seconds if the error does not say.
 REINTENTAR = {Codigo.PENDIENTE: 3, Codigo.NO_DISPONIBLE: 2, Codigo.DEMASIADOS_INTENTOS: 30}
 
-INTERNO = "Ocurrió un error de nuestro lado. Intente de nuevo en unos minutos; si continúa, dé este folio a soporte."
+INTERNO = "Ocurrió un error de nuestro lado. Intente en unos minutos; si continúa, dé este folio a soporte."
 INVALIDOS = "Algunos datos no son válidos. Corrija los campos señalados e intente de nuevo."
 
 #: HTTP errors that werkzeug or webargs raise before any of our code runs.
 _HTTP: dict[int, tuple[Codigo, str]] = {
-    400: (Codigo.DATOS_INVALIDOS, "La petición no se pudo leer. Revise que el cuerpo sea JSON válido en UTF-8."),
+    400: (
+        Codigo.DATOS_INVALIDOS,
+        "La petición no se pudo leer. Revise que el cuerpo sea JSON válido en UTF-8.",
+    ),
     401: (Codigo.NO_AUTENTICADO, "Inicie sesión e intente de nuevo."),
     403: (Codigo.NO_PERMITIDO, "Su usuario no tiene permiso para esta operación."),
     404: (Codigo.NO_ENCONTRADO, "Esta ruta no existe. Consulte /docs para ver las disponibles."),
-    405: (Codigo.DATOS_INVALIDOS, "Esta ruta no admite ese método. Use uno de los que indica la cabecera Allow."),
+    405: (
+        Codigo.DATOS_INVALIDOS,
+        "Esta ruta no admite ese método. Use uno de los que indica la cabecera Allow.",
+    ),
     406: (Codigo.DATOS_INVALIDOS, "No podemos responder en ese formato. Pida application/json o text/csv."),
     409: (Codigo.CONFLICTO, "El recurso cambió. Vuelva a consultarlo e intente de nuevo."),
-    413: (Codigo.CUERPO_DEMASIADO_GRANDE, "El cuerpo de la petición es demasiado grande. Envíe uno más pequeño."),
+    413: (
+        Codigo.CUERPO_DEMASIADO_GRANDE,
+        "El cuerpo de la petición es demasiado grande. Envíe uno más pequeño.",
+    ),
     415: (Codigo.DATOS_INVALIDOS, "Envíe el cuerpo con Content-Type: application/json."),
     422: (Codigo.DATOS_INVALIDOS, INVALIDOS),
     429: (Codigo.DEMASIADOS_INTENTOS, "Demasiadas peticiones. Espere un momento e intente de nuevo."),
@@ -75,10 +84,12 @@ def estado(error: DomainError) -> int:
     return ESTADOS[error.code][0]
 
 
-def problema(
-    error: DomainError, status: int | None = None
-) -> tuple[str, list[tuple[str, str]], bytes]:
-    """Status line, headers and body of an error, as both WSGI and Flask take them."""
+def problema(exc: BaseException, status: int | None = None) -> tuple[str, list[tuple[str, str]], bytes]:
+    """Status line, headers and body of an error, as both WSGI and Flask take them.
+
+    What is not a `DomainError` is told as `error_interno`; logging it is the caller's part.
+    """
+    error = exc if isinstance(exc, DomainError) else DomainError(Codigo.ERROR_INTERNO, INTERNO)
     status = status or estado(error)
     cuerpo: dict[str, object] = {
         "type": f"urn:cuentamaestra:error:{error.code}",
@@ -93,8 +104,6 @@ def problema(
     headers = [("Content-Type", PROBLEMA), ("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
     if error.code in REINTENTAR:
         headers.append(("Retry-After", _segundos(error)))
-    if status == 401:
-        headers.append(("WWW-Authenticate", 'Bearer realm="Cuenta Maestra"'))
     return f"{status} {HTTP_STATUS_CODES.get(status, 'Error')}", headers, body
 
 
@@ -122,6 +131,8 @@ def de_http(exc: HTTPException) -> DomainError:
 def responder(error: DomainError, status: int | None = None) -> Response:
     """An error as Flask's response."""
     linea, headers, body = problema(error, status)
+    if linea.startswith("401"):
+        headers.append(("WWW-Authenticate", 'Bearer realm="Cuenta Maestra"'))
     return Response(body, status=linea, headers=headers)
 
 

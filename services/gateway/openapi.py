@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, generated from the routes, and its page at /docs (swagger-ui, served from here)."""
+"""The OpenAPI 3.1 document, generated from the routes, and its page at /docs (swagger-ui, from here)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import marshmallow as ma
 import orjson
 from flask import Flask, Response
-from flask_smorest import Api
+from flask_smorest import Api  # type: ignore[import-untyped]
 
 from services.gateway.auth import COOKIE, publica
 from services.gateway.errors import PROBLEMA
@@ -20,10 +20,11 @@ VERSION = "1.0.0"
 DESCRIPCION = """\
 API de Cuenta Maestra: timbres, puntos, licencias y facturación de un distribuidor y de sus clientes.
 
-- Los importes y los puntos son texto con dos decimales (`"1250.00"`); los timbres, enteros. Las fechas, RFC 3339 en UTC.
+- Los importes y los puntos son texto con dos decimales (`"1250.00"`); los timbres, enteros.
+- Las fechas van en RFC 3339, en UTC.
 - Las listas aceptan `limite` y `cursor`, y con `Accept: text/csv` responden en CSV.
 - Los errores son `application/problem+json`: lea `code` en sus programas y muestre `detail` a las personas.
-- Las operaciones que mueven saldo piden `Idempotency-Key`. Repita la misma clave al reintentar: no se cobra dos veces.
+- Las operaciones que mueven saldo piden `Idempotency-Key`. Repita la misma al reintentar: no se cobra dos veces.
 - Si usted administra varias cuentas, diga cuál en la cabecera `Cuenta`.
 """
 
@@ -73,7 +74,10 @@ _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
     " connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
-_TIPOS = {"swagger-ui.css": "text/css; charset=utf-8", "swagger-ui-bundle.js": "text/javascript; charset=utf-8"}
+_TIPOS = {
+    "swagger-ui.css": "text/css; charset=utf-8",
+    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+}
 
 
 class ApiCuentaMaestra(Api):  # type: ignore[misc]
@@ -133,7 +137,7 @@ def registrar_rutas(app: Flask, api: ApiCuentaMaestra) -> None:
         )
 
 
-def _decimal_texto(self: Any, field: ma.fields.Field[Any], **_: Any) -> dict[str, Any]:
+def _decimal_texto(_self: Any, field: ma.fields.Field[Any], **_: Any) -> dict[str, Any]:
     """apispec calls a Decimal a number, though `as_string` writes text."""
     if not isinstance(field, ma.fields.Decimal) or not field.as_string:
         return {}

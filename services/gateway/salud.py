@@ -1,4 +1,4 @@
-"""`/salud/viva`: the process answers. `/salud/lista`: every service answers, asked at once, within a deadline."""
+"""`/salud/viva`: the process answers. `/salud/lista`: every service does, asked at once, with a deadline."""
 
 from __future__ import annotations
 

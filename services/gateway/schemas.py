@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any
 
 import marshmallow as ma
 import marshmallow_dataclass
@@ -84,7 +84,7 @@ _ERRORES: dict[str, str] = {
 class Decimales(ma.fields.Decimal):
     """An amount as a decimal string with at least two places; more than `lugares` are refused."""
 
-    default_error_messages: ClassVar[Any] = {
+    default_error_messages = {  # noqa: RUF012
         "invalid": 'Escriba la cantidad como texto con punto decimal, por ejemplo "1250.00".',
         "lugares": "Use a lo más {lugares} decimales.",
     }
@@ -105,7 +105,7 @@ class Decimales(ma.fields.Decimal):
                 raise self.make_error("lugares", lugares=self.lugares)
         return numero
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+    def _serialize(self, value: Any, *_: Any, **__: Any) -> Any:
         return None if value is None else dos_decimales(value)
 
 
@@ -133,13 +133,13 @@ class Esquema(ma.Schema):
     class Meta:
         unknown = ma.RAISE
 
-    TYPE_MAPPING: ClassVar[dict[type, type[ma.fields.Field[Any]]]] = {Decimal: _DecimalesDeContrato}
-    error_messages: ClassVar[dict[str, str]] = {
+    TYPE_MAPPING: dict[type, type[ma.fields.Field[Any]]] = {Decimal: _DecimalesDeContrato}
+    error_messages: dict[str, str] = {
         "unknown": MENSAJES["Unknown field."],
         "type": MENSAJES["Invalid input type."],
     }
 
-    def on_bind_field(self, field_name: str, field_obj: ma.fields.Field[Any]) -> None:
+    def on_bind_field(self, _: str, field_obj: ma.fields.Field[Any]) -> None:
         """Translate what the field and its validators say."""
         _traducir(field_obj)
 

@@ -1,0 +1,231 @@
+"""The nameko service: its lifecycle starts and stops the HTTP server, whose WSGI application is ours.
+
+`WebServer.get_wsgi_app` is nameko's hook; around it stand the limits that its server lacks: a deadline for
+the headers, a cap of connections, no access log, several processes on one port, and a stop that lets the
+requests in flight finish.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from typing import Any
+
+import eventlet
+from eventlet import wsgi
+from nameko.extensions import DependencyProvider
+from nameko.web.server import HttpOnlyProtocol, WebServer
+
+from services.gateway.app import crear_app
+from services.gateway.server import CERRAR, Frente
+from services.gateway.timbrado import ruta_consulta, rutas_calientes
+from shared.config import settings
+from shared.logging import get_logger
+from shared.messaging.rpc_client import RpcClient
+
+log = get_logger(__name__)
+
+#: Seconds: a request's line and headers once its first byte came, an idle connection, one socket operation.
+PLAZO_CABECERAS = 10.0
+INACTIVA = 60.0
+PLAZO_SOCKET = 30.0
+#: Seconds that a stop waits for the requests in flight; the runtime's own deadline is 15.
+PLAZO_PARO = 10.0
+URL_MAXIMA = 8 * 1024
+CONEXIONES = 1000
+COLA = 1024
+#: What is still read of a refused body, so that the answer is not lost to a reset.
+_RESTO_MAXIMO, _RESTO_SEGUNDOS = 8 * 1024 * 1024, 1.0
+
+
+class Protocolo(HttpOnlyProtocol):  # type: ignore[misc]
+    """HTTP of one connection, with a deadline for the headers."""
+
+    _con_resto = False
+
+    def parse_request(self) -> bool:
+        """Read the headers, or close: a client that sends them drop by drop holds nothing for long."""
+        try:
+            with eventlet.Timeout(PLAZO_CABECERAS):
+                return bool(super().parse_request())
+        except eventlet.Timeout:
+            self.close_connection = 1
+            return False
+
+    def _read_request_line(self) -> bytes:
+        # eventlet's own timeout is per read, so a drop a minute would hold the connection for ever.
+        with eventlet.Timeout(INACTIVA + PLAZO_CABECERAS, False):
+            line: bytes = super()._read_request_line()
+            return line
+        self.close_connection = 1
+        return b""
+
+    def get_environ(self) -> dict[str, Any]:
+        """The request, with the means to close its connection after the answer."""
+        environ: dict[str, Any] = super().get_environ()
+        environ[CERRAR] = self._cerrar
+        return environ
+
+    def log_message(self, format: str, *args: object) -> None:
+        """No access log: figures are in the metrics, errors in our own log."""
+
+    def finish(self) -> None:
+        """Close; after a refused body, once the client has had its answer."""
+        if self._con_resto:
+            self._vaciar()
+        super().finish()
+
+    def _cerrar(self) -> None:
+        self.close_connection = 1
+        self._con_resto = True
+
+    def _vaciar(self) -> None:
+        try:
+            self.wfile.flush()
+            self.connection.shutdown(socket.SHUT_WR)
+            with eventlet.Timeout(_RESTO_SEGUNDOS, False):
+                leido = 0
+                while leido < _RESTO_MAXIMO and (trozo := self.connection.recv(64 * 1024)):
+                    leido += len(trozo)
+        except OSError:
+            pass
+
+
+class ServidorHttp(WebServer):  # type: ignore[misc]
+    """nameko's web server with our application and limits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._starting: bool = False
+        self._pool = eventlet.GreenPool(CONEXIONES)
+        self._estados: dict[int, list[Any]] = {}
+        self._cliente: RpcClient | None = None
+
+    def start(self) -> None:
+        """Listen and accept. Called by nameko once per dependent extension; only the first counts."""
+        if self._starting:
+            return
+        self._starting = True
+        s = settings()
+        self._sock = eventlet.listen((s.http_host, s.http_port), backlog=COLA, reuse_port=True)
+        # An accepted socket inherits it, which saves a system call per connection.
+        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._sock.settimeout(None)
+        self._serv = self.get_wsgi_server(self._sock, self.get_wsgi_app(), protocol=Protocolo)
+        self._gt = self.container.spawn_managed_thread(self.run, identifier="http-accept")
+        log.info("http_listening", host=s.http_host, port=s.http_port)
+
+    def get_wsgi_app(self) -> Frente:
+        """The front, with one RPC client for the whole process."""
+        self._cliente = RpcClient(settings().amqp_url)
+        return Frente(
+            crear_app(self._cliente),
+            rutas_calientes(self._cliente),
+            settings().http_max_body,
+            prefijos={("GET", "/v1/timbrado/"): ruta_consulta(self._cliente)},
+        )
+
+    def get_wsgi_server(
+        self,
+        sock: Any,
+        wsgi_app: Any,
+        protocol: Any = Protocolo,
+        debug: bool = False,
+    ) -> Any:
+        """eventlet's server without log lines per request."""
+        return wsgi.Server(
+            sock,
+            sock.getsockname(),
+            wsgi_app,
+            protocol=protocol,
+            debug=debug,
+            log_output=False,
+            keepalive=INACTIVA,
+            socket_timeout=PLAZO_SOCKET,
+            url_length_limit=URL_MAXIMA,
+        )
+
+    def run(self) -> None:
+        """Accept for ever; when every place is taken, new connections wait in the kernel's queue."""
+        while self._is_accepting:
+            try:
+                sock, address = self._sock.accept()
+            except OSError as exc:
+                if not self._is_accepting:
+                    return
+                # Out of descriptors, or a client that left at once: neither may stop the service.
+                log.warning("accept_failed", error=str(exc))
+                time.sleep(0.05)
+                continue
+            self._atender(sock, address)
+
+    def stop(self) -> None:
+        """Accept no more, close what is idle, and let the requests in flight finish within the deadline."""
+        self._is_accepting = False
+        self._gt.kill()
+        self._aceptar_encoladas()
+        self._sock.close()
+        # Every answer from here on says Connection: close.
+        self._serv.keepalive = False
+        fin = time.monotonic() + PLAZO_PARO
+        while self._estados and time.monotonic() < fin:
+            for estado in list(self._estados.values()):
+                if estado[2] == wsgi.STATE_IDLE:
+                    _cerrar(estado[1])
+            time.sleep(0.02)
+        if self._estados:
+            log.warning("requests_cut", cuantas=len(self._estados))
+        if self._cliente is not None:
+            self._cliente.close()
+
+    def _atender(self, sock: Any, address: Any) -> None:
+        sock.settimeout(PLAZO_SOCKET)
+        self._pool.spawn_n(self._conexion, [address, sock, wsgi.STATE_IDLE])
+
+    def _conexion(self, estado: list[Any]) -> None:
+        clave = id(estado)
+        self._estados[clave] = estado
+        try:
+            self._serv.process_request(estado)
+        except OSError:
+            pass  # The client left: its loss.
+        except Exception as exc:  # One connection must not stop the service.
+            log.error("connection_failed", error=repr(exc), exc_info=exc)
+        finally:
+            self._estados.pop(clave, None)
+            _cerrar(estado[1])
+
+    def _aceptar_encoladas(self) -> None:
+        """Serve who had connected but was not yet accepted: closing the listener would reset them."""
+        self._sock.settimeout(0)
+        try:
+            while True:
+                sock, address = self._sock.accept()
+                estado = [address, sock, wsgi.STATE_REQUEST]
+                sock.settimeout(PLAZO_SOCKET)
+                self._pool.spawn_n(self._conexion, estado)
+        except OSError:
+            return
+
+
+class Http(DependencyProvider):  # type: ignore[misc]
+    """What makes the container start and stop the server."""
+
+    server = ServidorHttp()
+
+
+class GatewayService:
+    """The public API. Nothing calls it over the bus."""
+
+    name = "gateway"
+    http = Http()
+
+
+SERVICE = GatewayService
+
+
+def _cerrar(sock: Any) -> None:
+    for accion in (lambda: sock.shutdown(socket.SHUT_RDWR), sock.close):
+        with contextlib.suppress(OSError):
+            accion()
