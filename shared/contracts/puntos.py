@@ -73,7 +73,10 @@ class Transferencia:
 
 @dataclass(frozen=True, kw_only=True)
 class Movimiento:
-    """One line of a wallet's statement: `puntos` is positive when they came in, negative when they left."""
+    """One line of a wallet's statement: `puntos` is positive when they came in, negative when they left.
+
+    `saldo` (after the movement) and `sello` (its link in the hash chain) are null until it is sealed.
+    """
 
     id: str
     concepto: str
@@ -81,6 +84,8 @@ class Movimiento:
     importe: Decimal | None = None
     referencia: str = ""
     en: datetime
+    saldo: Decimal | None = None
+    sello: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

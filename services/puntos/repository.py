@@ -1,0 +1,82 @@
+"""All the SQL of puntos besides the ledger's own."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from services.puntos.domain import MonederoCliente, MonederoCM, TipoCuenta
+from services.puntos.models import MonederoClienteModel, MonederoCMModel
+from shared.ledger.ledger import Ledger
+
+#: Without a lock: a reader of a balance makes no debit wait.
+_SALDO = text("SELECT saldo, saldo - retenido AS disponible FROM cuentas WHERE id = :id")
+
+
+class Repositorio:
+    """The ledger and whose each account is, inside the caller's transaction."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.libro = Ledger(session)
+
+    def abrir_cm(self, monedero: MonederoCM) -> None:
+        """Open the wallet of a CM; one that is open stays as it is."""
+        completo = replace(monedero, libro_id=self._abrir(TipoCuenta.CM, monedero.cuenta_id))
+        self._session.execute(
+            insert(MonederoCMModel)
+            .values(asdict(completo))
+            .on_conflict_do_nothing(index_elements=["cuenta_id"])
+        )
+
+    def abrir_cliente(self, monedero: MonederoCliente) -> None:
+        """Open the wallet of a cliente; one that is open stays as it is."""
+        completo = replace(monedero, libro_id=self._abrir(TipoCuenta.CLIENTE, monedero.cliente_id))
+        self._session.execute(
+            insert(MonederoClienteModel)
+            .values(asdict(completo))
+            .on_conflict_do_nothing(index_elements=["cliente_id"])
+        )
+
+    def monedero_cm(self, cuenta_id: UUID) -> MonederoCM | None:
+        """The wallet of a CM."""
+        fila = self._session.get(MonederoCMModel, cuenta_id)
+        if fila is None:
+            return None
+        return MonederoCM(
+            cuenta_id=fila.cuenta_id, padre_id=fila.padre_id, nombre=fila.nombre, libro_id=fila.libro_id
+        )
+
+    def monedero_cliente(self, cuenta_id: UUID, nic: int) -> MonederoCliente | None:
+        """The wallet of the cliente with that NIC, if it is of this CM."""
+        consulta = select(MonederoClienteModel).where(
+            MonederoClienteModel.cuenta_id == cuenta_id, MonederoClienteModel.nic == nic
+        )
+        fila = self._session.scalars(consulta).one_or_none()
+        if fila is None:
+            return None
+        return MonederoCliente(
+            cliente_id=fila.cliente_id,
+            cuenta_id=fila.cuenta_id,
+            nic=fila.nic,
+            nombre=fila.nombre,
+            libro_id=fila.libro_id,
+        )
+
+    def emision(self) -> int:
+        """Ledger account from which puntos are minted; the migration opened it."""
+        clave = (str(TipoCuenta.EMISION), "")
+        return self.libro.buscar([clave])[clave].id
+
+    def saldo(self, libro_id: int) -> tuple[int, int]:
+        """Balance and what of it is available, in hundredths."""
+        fila = self._session.execute(_SALDO, {"id": libro_id}).one()
+        return fila.saldo, fila.disponible
+
+    def _abrir(self, tipo: TipoCuenta, titular: UUID) -> int:
+        clave = (str(tipo), str(titular))
+        return self.libro.abrir([(*clave, True)])[clave].id

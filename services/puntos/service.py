@@ -1,0 +1,77 @@
+"""The nameko class of puntos: one line per call, event and timer."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from uuid import UUID
+
+from nameko.rpc import rpc
+from nameko.timer import timer
+
+from services.puntos import use_cases
+from services.puntos.repository import Repositorio
+from shared.contracts import puntos as c
+from shared.contracts.eventos import CLIENTE_CREADO, CUENTA_MAESTRA_CREADA
+from shared.ledger import sealing
+from shared.logging import get_logger
+from shared.messaging.bus import Bus, BusWorker
+from shared.messaging.events import event
+from shared.messaging.wire import WireError
+
+log = get_logger(__name__)
+
+
+class PuntosService:
+    """Wallets of CMs and clientes."""
+
+    name = "puntos"
+    # nameko puts a BusWorker in its place for each call.
+    bus = cast("BusWorker", Bus(Repositorio))
+
+    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    def salud_v1(self) -> dict[str, Any]:
+        """The database answers."""
+        return self.bus.health()
+
+    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    def acreditar_v1(self, **payload: Any) -> dict[str, Any]:
+        """Mint puntos; the root alone."""
+        return self.bus.run(c.ACREDITAR, payload, use_cases.acreditar)
+
+    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    def transferir_v1(self, **payload: Any) -> dict[str, Any]:
+        """Move puntos from a CM to its cliente."""
+        return self.bus.run(c.TRANSFERIR, payload, use_cases.transferir)
+
+    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    def consultar_saldo_v1(self, **payload: Any) -> dict[str, Any]:
+        """Balance of a wallet."""
+        return self.bus.run(c.CONSULTAR_SALDO, payload, use_cases.consultar_saldo)
+
+    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    def listar_movimientos_v1(self, **payload: Any) -> dict[str, Any]:
+        """Statement of a wallet."""
+        return self.bus.run(c.LISTAR_MOVIMIENTOS, payload, use_cases.listar_movimientos)
+
+    @event(CUENTA_MAESTRA_CREADA)
+    def on_cuenta_maestra_creada_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
+        """Open the CM's wallet."""
+        self.bus.consume(CUENTA_MAESTRA_CREADA, evento_id, carga, use_cases.abrir_monedero_de_cuenta)
+
+    @event(CLIENTE_CREADO)
+    def on_cliente_creado_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
+        """Open the cliente's wallet."""
+        self.bus.consume(CLIENTE_CREADO, evento_id, carga, use_cases.abrir_monedero_de_cliente)
+
+    @timer(interval=2)  # type: ignore[untyped-decorator]
+    def sellar(self) -> None:
+        """Chain the movements committed since the last time."""
+        try:
+            while sealing.seal(self.bus.engine):
+                pass
+        except Exception as exc:  # noqa: BLE001
+            # The database is away: the next turn goes on from where this one stopped.
+            log.warning("sellado_fallido", error=str(exc))
+
+
+SERVICE = PuntosService

@@ -1,0 +1,154 @@
+"""What puntos does: one function per action, inside the unit of work that it is handed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from services.puntos import domain
+from services.puntos.domain import Concepto
+from shared.contracts import puntos as c
+from shared.contracts.eventos import (
+    PUNTOS_TRANSFERIDOS,
+    ClienteCreado,
+    CuentaMaestraCreada,
+    PuntosTransferidos,
+)
+from shared.errors import Codigo, DomainError, no_encontrado
+from shared.ledger.domain import Rechazo, Transferencia
+from shared.money import importe, unidades_a_puntos
+from shared.persistence.uow import UnitOfWork
+
+if TYPE_CHECKING:
+    from services.puntos.repository import Repositorio
+
+
+def abrir_monedero_de_cuenta(uow: UnitOfWork[Repositorio], e: CuentaMaestraCreada) -> None:
+    """A CM exists: so does its wallet."""
+    uow.repo.abrir_cm(domain.MonederoCM(cuenta_id=e.cuenta_id, padre_id=e.padre_id, nombre=e.nombre))
+
+
+def abrir_monedero_de_cliente(uow: UnitOfWork[Repositorio], e: ClienteCreado) -> None:
+    """A cliente exists: so does its wallet."""
+    uow.repo.abrir_cliente(
+        domain.MonederoCliente(cliente_id=e.cliente_id, cuenta_id=e.cuenta_id, nic=e.nic, nombre=e.nombre)
+    )
+
+
+def acreditar(uow: UnitOfWork[Repositorio], p: c.Acreditar) -> c.Acreditacion:
+    """Mint puntos into a CM's wallet. Only the root may ask."""
+    unidades = domain.unidades_a_mover(p.puntos)
+    referencia = domain.referencia_valida(p.referencia)
+    solicitante = uow.repo.monedero_cm(p.cuenta_id)
+    if solicitante is None or not solicitante.es_raiz:
+        raise DomainError(Codigo.NO_PERMITIDO, "Solo la cuenta raíz puede acreditar puntos.")
+    destino = _monedero_cm(uow, p.destino_id)
+    movimiento = Transferencia(
+        uuid4(), uow.repo.emision(), destino.libro_id, unidades, Concepto.ACREDITACION, referencia
+    )
+    _mover(uow, movimiento, p.puntos)
+    return c.Acreditacion(
+        id=movimiento.operacion,
+        destino_id=p.destino_id,
+        puntos=unidades_a_puntos(unidades),
+        saldo=_saldo(uow, destino.libro_id).saldo,
+        en=uow.ahora,
+    )
+
+
+def transferir(uow: UnitOfWork[Repositorio], p: c.Transferir) -> c.Transferencia:
+    """Move puntos from a CM to its cliente, and tell it as a venta. It can't be undone."""
+    unidades = domain.unidades_a_mover(p.puntos)
+    precio = importe(p.importe)
+    origen = _monedero_cm(uow, p.cuenta_id)
+    destino = _monedero_cliente(uow, p.cuenta_id, p.nic)
+    movimiento = Transferencia(
+        uuid4(), origen.libro_id, destino.libro_id, unidades, Concepto.TRANSFERENCIA, str(destino.nic), precio
+    )
+    _mover(uow, movimiento, p.puntos)
+    ahora, puntos = uow.ahora, unidades_a_puntos(unidades)
+    uow.publish(
+        PUNTOS_TRANSFERIDOS,
+        PuntosTransferidos(
+            transferencia_id=movimiento.operacion,
+            cuenta_id=p.cuenta_id,
+            cliente_id=destino.cliente_id,
+            nic=destino.nic,
+            puntos=puntos,
+            importe=precio,
+            origen=Concepto.TRANSFERENCIA,
+            en=ahora,
+        ),
+    )
+    return c.Transferencia(
+        id=movimiento.operacion,
+        nic=destino.nic,
+        puntos=puntos,
+        importe=precio,
+        saldo=_saldo(uow, origen.libro_id).saldo,
+        en=ahora,
+    )
+
+
+def consultar_saldo(uow: UnitOfWork[Repositorio], p: c.ConsultarSaldo) -> c.Saldo:
+    """Balance of a CM or of its cliente."""
+    return _saldo(uow, _libro(uow, p.cuenta_id, p.nic))
+
+
+def listar_movimientos(uow: UnitOfWork[Repositorio], p: c.ListarMovimientos) -> c.PaginaMovimientos:
+    """One page of the statement of a CM or of its cliente, newest first."""
+    limite = domain.limite_valido(p.limite)
+    desde = domain.posicion(p.cursor)
+    # One more than asked tells whether there is a next page.
+    filas = uow.repo.libro.estado_de_cuenta(_libro(uow, p.cuenta_id, p.nic), limite + 1, desde)
+    pagina = filas[:limite]
+    return c.PaginaMovimientos(
+        datos=[
+            c.Movimiento(
+                id=str(f["operacion"]),
+                concepto=f["motivo"],
+                puntos=unidades_a_puntos(f["cantidad"]),
+                importe=f["importe"],
+                referencia=f["referencia"],
+                en=f["creado_en"],
+                saldo=None if f["saldo"] is None else unidades_a_puntos(f["saldo"]),
+                sello=None if f["sello"] is None else bytes(f["sello"]).hex(),
+            )
+            for f in pagina
+        ],
+        siguiente=str(pagina[-1]["id"]) if len(filas) > limite else None,
+    )
+
+
+def _mover(uow: UnitOfWork[Repositorio], movimiento: Transferencia, puntos: Decimal) -> None:
+    [rechazo] = uow.repo.libro.transferir([movimiento])
+    if rechazo is Rechazo.BLOQUEADA:
+        raise domain.monedero_bloqueado()
+    if rechazo is not None:
+        raise domain.saldo_insuficiente(_saldo(uow, movimiento.origen).disponible, puntos)
+
+
+def _libro(uow: UnitOfWork[Repositorio], cuenta_id: UUID, nic: int | None) -> int:
+    if nic is None:
+        return _monedero_cm(uow, cuenta_id).libro_id
+    return _monedero_cliente(uow, cuenta_id, nic).libro_id
+
+
+def _monedero_cm(uow: UnitOfWork[Repositorio], cuenta_id: UUID) -> domain.MonederoCM:
+    monedero = uow.repo.monedero_cm(cuenta_id)
+    if monedero is None:
+        raise no_encontrado("el monedero de puntos de esa cuenta")
+    return monedero
+
+
+def _monedero_cliente(uow: UnitOfWork[Repositorio], cuenta_id: UUID, nic: int) -> domain.MonederoCliente:
+    monedero = uow.repo.monedero_cliente(cuenta_id, nic)
+    if monedero is None:
+        raise no_encontrado("un cliente con ese NIC")
+    return monedero
+
+
+def _saldo(uow: UnitOfWork[Repositorio], libro_id: int) -> c.Saldo:
+    saldo, disponible = uow.repo.saldo(libro_id)
+    return c.Saldo(saldo=unidades_a_puntos(saldo), disponible=unidades_a_puntos(disponible))
