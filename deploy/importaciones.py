@@ -27,7 +27,7 @@ class SoloPuede(Contract):
     puede = fields.ListField(subfield=fields.StringField(), required=False, default=["**"])
     nunca = fields.ListField(subfield=fields.StringField(), required=False, default=[])
 
-    def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
+    def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:  # noqa: ARG002
         """Return every direct import that the contract does not allow."""
         malas = []
         sujetos = _patron(self.modulos, "")  # type: ignore[arg-type]

@@ -120,16 +120,16 @@ def correr_modulo(modulo: str, *argumentos: str, **variables: str) -> None:
 
 def _sesion(*, fsync: bool) -> Iterator[Servidores]:
     clase = os.environ.get("PRUEBAS_SERVIDORES") or ("docker" if hay_docker() else "local")
-    dir = Path(tempfile.mkdtemp(prefix="cuenta-maestra-pruebas-", dir="/var/tmp"))
+    carpeta = Path(tempfile.mkdtemp(prefix="cuenta-maestra-pruebas-", dir="/var/tmp"))
     # PostgreSQL runs as another account when we are root, and has to get through this folder.
-    dir.chmod(0o711)
-    guardian = vigilar(dir)
-    servidores = Servidores(dir, fsync=fsync, docker=clase == "docker")
+    carpeta.chmod(0o711)
+    guardian = vigilar(carpeta)
+    servidores = Servidores(carpeta, fsync=fsync, docker=clase == "docker")
     try:
         yield servidores
     finally:
         servidores.borrar()
-        limpiar(dir)
+        limpiar(carpeta)
         guardian.communicate()
 
 
@@ -171,7 +171,7 @@ def _vhosts(servidores: Servidores) -> Iterator[Vhost]:
 
 @pytest.fixture
 def base_de_datos(servidores: Servidores) -> Iterator[BaseDeDatos]:
-    """`base_de_datos("timbrado")` → URL of a fresh migrated database (75 ms); `migrada=False` for an empty one."""
+    """`base_de_datos("timbrado")` → URL of a fresh migrated database (75 ms); `migrada=False`: empty."""
     yield from _bases(servidores)
 
 

@@ -29,6 +29,7 @@ from psycopg import sql
 from deploy.local.procesos import ArranqueFallido, Proceso, cola, esperar
 
 PLANTILLAS = Path(__file__).resolve().parents[1]
+TEMPORAL = Path("/var/tmp")  # noqa: S108 - a folder that every account reaches; names in it are random or hashed
 LINEA_AMQP = b"AMQP\x00\x00\x09\x01"
 
 
@@ -53,16 +54,18 @@ def binario_rabbit() -> Path | None:
 class Postgres:
     """What one does with a PostgreSQL server, wherever it runs. `clave` is the superuser's password."""
 
-    def __init__(self, puerto: int, clave: str) -> None:
+    def __init__(self, puerto: int, clave: str, anfitrion: str = "127.0.0.1") -> None:
         self.puerto = puerto
         self.clave = clave
+        self.anfitrion = anfitrion
 
     def url(self, base: str = "postgres", usuario: str = "postgres", clave: str | None = None) -> str:
         """Return the SQLAlchemy URL of a database."""
         return f"postgresql+psycopg://{self._autoridad(usuario, clave)}/{quote(base)}"
 
     def _autoridad(self, usuario: str, clave: str | None) -> str:
-        return f"{quote(usuario)}:{quote(self.clave if clave is None else clave)}@127.0.0.1:{self.puerto}"
+        clave = self.clave if clave is None else clave
+        return f"{quote(usuario)}:{quote(clave)}@{self.anfitrion}:{self.puerto}"
 
     def conectar(self, base: str = "postgres") -> psycopg.Connection[tuple[object, ...]]:
         """Open a superuser connection that commits by itself."""
@@ -136,34 +139,38 @@ class PostgresPrivado(Postgres):
             self._crear()
         conf = self.datos / "postgresql.conf"
         conf.write_text((PLANTILLAS / "postgres" / "postgresql.conf").read_text())
+        self._entregar(conf)
 
     def _crear(self) -> None:
-        # A half made cluster of an interrupted run has no PG_VERSION and would stop initdb.
-        shutil.rmtree(self.datos, ignore_errors=True)
-        self.datos.mkdir(parents=True, mode=0o700)
-        if self._usuario:
-            shutil.chown(self.datos, self._usuario, self._usuario)
+        # Made beside and renamed when whole: an interrupted initdb leaves what looks like a cluster.
+        nuevo = self.datos.with_name(self.datos.name + ".nuevo")
+        shutil.rmtree(nuevo, ignore_errors=True)
+        nuevo.mkdir(parents=True, mode=0o700)
+        self._entregar(nuevo)
         # initdb runs as another account, which cannot open the pipe that we would like to give it.
-        clave = tempfile.NamedTemporaryFile("w", prefix="cuenta-maestra-", dir="/tmp")
-        clave.write(self.clave + "\n")
-        clave.flush()
-        if self._usuario:
-            shutil.chown(clave.name, self._usuario)
-        orden = [
-            *self._como_dueno(),
-            str(self._binario("initdb")),
-            f"--pgdata={self.datos}",
-            "--username=postgres",
-            "--auth=scram-sha-256",
-            f"--pwfile={clave.name}",
-            "--encoding=UTF8",
-            "--locale=C.UTF-8",
-            *([] if self._fsync else ["--no-sync"]),
-        ]
-        with clave:
+        with tempfile.NamedTemporaryFile("w", prefix="cuenta-maestra-", dir=TEMPORAL) as archivo:
+            archivo.write(self.clave + "\n")
+            archivo.flush()
+            self._entregar(Path(archivo.name))
+            orden = [
+                *self._como_dueno(),
+                str(self._binario("initdb")),
+                f"--pgdata={nuevo}",
+                "--username=postgres",
+                "--auth=scram-sha-256",
+                f"--pwfile={archivo.name}",
+                "--encoding=UTF8",
+                "--locale=C.UTF-8",
+                *([] if self._fsync else ["--no-sync"]),
+            ]
             hecho = subprocess.run(orden, text=True, capture_output=True, cwd="/")
         if hecho.returncode:
-            raise ArranqueFallido(f"initdb failed in {self.datos}:\n{hecho.stderr}")
+            raise ArranqueFallido(f"initdb failed in {nuevo}:\n{hecho.stderr}")
+        nuevo.replace(self.datos)
+
+    def _entregar(self, ruta: Path) -> None:
+        if self._usuario:
+            shutil.chown(ruta, self._usuario)
 
     def orden(self) -> list[str]:
         """Return the command that runs the server in the foreground."""
@@ -271,7 +278,7 @@ def _alcanzable(carpeta: Path, usuario: str | None) -> Path:
             permiso = datos.st_mode & 0o100
         if not permiso:
             huella = hashlib.sha256(str(carpeta.resolve()).encode()).hexdigest()[:16]
-            return Path(f"/var/tmp/cuenta-maestra-{huella}")
+            return TEMPORAL / f"cuenta-maestra-{huella}"
     return carpeta
 
 

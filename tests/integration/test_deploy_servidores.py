@@ -1,4 +1,4 @@
-"""The private servers keep their promises: own passwords, own databases, and they survive what chaos does to them."""
+"""The private servers: own passwords, own databases, and they survive what chaos does to them."""
 
 from __future__ import annotations
 

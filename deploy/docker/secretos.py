@@ -1,0 +1,70 @@
+"""Compose's first job: makes every secret once, and gives each container a folder with its own alone."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from deploy.lanzar import formatear
+from deploy.local.servidores import PLANTILLAS, Postgres
+from deploy.secretos import RUTAS, clave, escribir, preparar_llaves
+from deploy.servicios import SERVICIOS
+
+USUARIO_AMQP = "cuenta_maestra"
+EN_CONTENEDOR = Path("/secretos")
+
+
+def main(salida: Path = Path("/salida")) -> None:
+    """Fill the folders under `salida`; what the folder `maestro` holds already is kept."""
+    maestro = salida / "maestro"
+    preparar_llaves(maestro)
+    claves = {nombre: clave(maestro / "claves" / nombre) for nombre in ("postgres", "rabbitmq")}
+    claves |= {s.nombre: clave(maestro / "claves" / s.nombre) for s in SERVICIOS if s.base}
+
+    # These two are read by other accounts in their own images; nobody else mounts the folders.
+    _publicar(salida / "postgres" / "clave", claves["postgres"])
+    _publicar(
+        salida / "rabbitmq" / "50-cuenta-maestra.conf",
+        (PLANTILLAS / "rabbitmq" / "rabbitmq.conf").read_text()
+        + f"default_user = {USUARIO_AMQP}\ndefault_pass = {claves['rabbitmq']}\n",
+    )
+    servidor = Postgres(5432, claves["postgres"], "postgres")
+    comunes = {"AMQP_URL": f"amqp://{USUARIO_AMQP}:{claves['rabbitmq']}@rabbitmq:5672//"}
+    bases = {s.nombre: servidor.url(s.nombre, s.nombre, claves[s.nombre]) for s in SERVICIOS if s.base}
+    for servicio in SERVICIOS:
+        variables = {"SERVICIO": servicio.nombre, **comunes}
+        if servicio.base:
+            variables["DATABASE_URL"] = bases[servicio.nombre]
+        if servicio.http:
+            variables |= {"HTTP_HOST": "0.0.0.0", "HTTP_PORT": "8000"}
+        _entregar(salida / servicio.nombre, maestro, variables, servicio.secretos)
+    herramientas = {
+        "SERVICIO": "herramienta",
+        **comunes,
+        "POSTGRES_CLAVE": claves["postgres"],
+        "CUENTA_MAESTRA_URL": "http://gateway:8000",
+        "CUENTA_MAESTRA_RUN": "/tmp/demo",  # noqa: S108 - the container's own tmpfs
+        **{f"DATABASE_URL_{nombre.upper()}": url for nombre, url in bases.items()},
+    }
+    _entregar(salida / "herramientas", maestro, herramientas, tuple(RUTAS))
+    shutil.copytree(maestro / "cfdi", salida / "herramientas" / "cfdi", dirs_exist_ok=True)
+
+
+def _publicar(archivo: Path, contenido: str) -> None:
+    escribir(archivo, contenido.encode())
+    archivo.chmod(0o444)
+
+
+def _entregar(carpeta: Path, maestro: Path, variables: dict[str, str], secretos: tuple[str, ...]) -> None:
+    for nombre in secretos:
+        origen, destino = maestro / RUTAS[nombre], carpeta / RUTAS[nombre]
+        if origen.is_dir():
+            shutil.copytree(origen, destino, dirs_exist_ok=True)
+        else:
+            escribir(destino, origen.read_bytes())
+        variables[nombre] = str(EN_CONTENEDOR / RUTAS[nombre])
+    escribir(carpeta / "entorno.env", formatear(variables))
+
+
+if __name__ == "__main__":
+    main()
