@@ -12,20 +12,26 @@ from marshmallow import validate
 
 from shared.contracts.base import PeticionConClave, Rpc, Vacio
 
-_NOMBRE = validate.Length(min=1, max=200, error="Escriba de 1 a 200 caracteres.")
+#: Neither PostgreSQL nor JSON in UTF-8 can carry these.
+SIN_NULOS = validate.Regexp(r"[^\x00\ud800-\udfff]*\Z", error="El texto tiene caracteres que no se admiten.")
+_NOMBRE = validate.And(SIN_NULOS, validate.Length(min=1, max=200, error="Escriba de 1 a 200 caracteres."))
 _CORREO = validate.And(
+    SIN_NULOS,
     validate.Length(max=254, error="El correo no puede pasar de 254 caracteres."),
     validate.Email(error="El correo no tiene la forma correcta, por ejemplo ana@empresa.mx."),
 )
 _MOVIL = validate.Regexp(
     r"^\+?[\d\s().-]{10,24}$", error="El móvil debe tener 10 dígitos, o empezar con + y la clave del país."
 )
-_CONTRASENA = validate.Length(min=10, max=128, error="La contraseña debe tener de 10 a 128 caracteres.")
-_TEXTO = validate.Length(max=200, error="Escriba a lo más 200 caracteres.")
-_NOTAS = validate.Length(max=4000, error="Escriba a lo más 4,000 caracteres.")
+_CONTRASENA = validate.And(
+    SIN_NULOS, validate.Length(min=10, max=128, error="La contraseña debe tener de 10 a 128 caracteres.")
+)
+_TEXTO = validate.And(SIN_NULOS, validate.Length(max=200, error="Escriba a lo más 200 caracteres."))
+_NOTAS = validate.And(SIN_NULOS, validate.Length(max=4000, error="Escriba a lo más 4,000 caracteres."))
 _PRECIO = validate.Range(
     min=Decimal(0), max=Decimal("999999.9999"), error="El precio debe ser de 0 a 999,999.9999 pesos."
 )
+_LARGO = validate.Length(max=1024, error="La contraseña es demasiado larga.")
 _LIMITE = validate.Range(min=1, max=200, error="El límite debe ser de 1 a 200.")
 #: An idea of "not sent" would need a marker on the wire; an edit names the fields it clears instead.
 _BORRABLES = (
@@ -46,7 +52,7 @@ class IniciarSesion:
     """`usuario` is a correo or a móvil."""
 
     usuario: str = field(metadata={"validate": _NOMBRE})
-    contrasena: str = field(metadata={"validate": validate.Length(max=1024)}, repr=False)
+    contrasena: str = field(metadata={"validate": validate.And(SIN_NULOS, _LARGO)}, repr=False)
     origen_ip: str = ""
 
 
@@ -82,7 +88,7 @@ class Sesion:
 class RenovarSesion:
     """A renewal token that was used before revokes the whole session."""
 
-    renovacion: str = field(metadata={"validate": validate.Length(max=200)}, repr=False)
+    renovacion: str = field(metadata={"validate": _TEXTO}, repr=False)
     origen_ip: str = ""
 
 

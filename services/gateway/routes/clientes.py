@@ -1,0 +1,156 @@
+"""The cartera of a cuenta maestra."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+from uuid import uuid4
+
+import marshmallow as ma
+from flask import request
+from flask.views import MethodView
+from flask_smorest import Blueprint
+from marshmallow import validate
+
+from services.gateway.auth import requiere_sesion
+from services.gateway.contexto import CLAVE, actual, clave_idempotencia, llamar
+from services.gateway.schemas import Esquema, PaginaArgs, esquema_de, pagina_de
+from shared.contracts import clientes as c
+from shared.contracts import timbrado
+from shared.errors import DomainError, campo_invalido
+from shared.logging import get_logger
+
+log = get_logger(__name__)
+blp = Blueprint("clientes", __name__, description="Clientes de la Cuenta Maestra")
+
+#: Seconds that a new cliente waits for its CTI's password before it is answered without.
+_PLAZO_CTI = 3.0
+
+
+class CtiDeCliente(Esquema):
+    id = ma.fields.String(required=True)
+
+
+class CtiConContrasena(CtiDeCliente):
+    contrasena = ma.fields.String(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "Se muestra una sola vez. Nula si ya se mostró o si timbrado no respondió:"
+            " repita con la misma Idempotency-Key o restablézcala."
+        },
+    )
+
+
+class ClienteSalida(esquema_de(c.Cliente, "cti")):  # type: ignore[misc]
+    cti = ma.fields.Nested(CtiDeCliente, required=True, metadata={"description": "Su primera CTI."})
+
+
+class ClienteNuevoSalida(ClienteSalida):
+    cti = ma.fields.Nested(CtiConContrasena, required=True)
+
+
+class ClientesArgs(PaginaArgs):
+    q = ma.fields.String(
+        load_default=None,
+        validate=[c.SIN_NULOS, validate.Length(max=200, error="Escriba a lo más 200 caracteres.")],
+        metadata={"description": "Busca en nombre, nombre comercial, RFC, correo, CTI y NIC."},
+    )
+
+
+@blp.route("/v1/clientes")
+class Clientes(MethodView):
+    @requiere_sesion
+    @blp.arguments(ClientesArgs, location="query")
+    @blp.response(200, pagina_de(ClienteSalida))
+    def get(self, args: dict[str, Any]) -> Any:
+        """Clientes de la cuenta, del más reciente al más antiguo."""
+        pagina = llamar(c.LISTAR_CLIENTES, c.ListarClientes(cuenta_id=actual().cuenta_id, **args))
+        return {"datos": [_ver(x) for x in pagina.datos], "siguiente": pagina.siguiente}
+
+    @requiere_sesion("operador")
+    @blp.arguments(esquema_de(c.CrearCliente))
+    @blp.response(201, ClienteNuevoSalida)
+    def post(self, datos: dict[str, Any]) -> Any:
+        """Da de alta un cliente con su NIC y su primera CTI."""
+        yo, clave = actual(), clave_idempotencia()
+        peticion = c.CrearCliente(clave=clave, cuenta_id=yo.cuenta_id, actor=yo.perfil_id, **datos)
+        cliente = llamar(c.CREAR_CLIENTE, peticion)
+        return {**_ver(cliente), "cti": {"id": cliente.cti, "contrasena": _contrasena(cliente, clave)}}
+
+
+@blp.route("/v1/clientes/<int:nic>")
+class UnCliente(MethodView):
+    @requiere_sesion
+    @blp.response(200, ClienteSalida)
+    def get(self, nic: int) -> Any:
+        """Un cliente."""
+        return _ver(llamar(c.OBTENER_CLIENTE, c.ObtenerCliente(cuenta_id=actual().cuenta_id, nic=_nic(nic))))
+
+    @requiere_sesion("operador")
+    @blp.arguments(esquema_de(c.EditarCliente, "nic", "borrar"))
+    @blp.response(200, ClienteSalida)
+    def patch(self, datos: dict[str, Any], nic: int) -> Any:
+        """Cambia los campos enviados; los nulos se vacían. Con `version` rechaza si otro lo cambió antes."""
+        dados = request.get_json(silent=True) or {}
+        borrar = sorted(
+            campo for campo in datos.keys() - {"version"} if campo in dados and dados[campo] is None
+        )
+        if "nombre" in borrar:
+            raise campo_invalido("nombre", "El nombre no se puede vaciar.")
+        yo = actual()
+        peticion = c.EditarCliente(
+            clave=_clave(), cuenta_id=yo.cuenta_id, actor=yo.perfil_id, nic=_nic(nic), borrar=borrar, **datos
+        )
+        return _ver(llamar(c.EDITAR_CLIENTE, peticion))
+
+
+@blp.route("/v1/clientes/<int:nic>/perfil-principal")
+class PerfilPrincipal(MethodView):
+    @requiere_sesion("operador")
+    @blp.arguments(esquema_de(c.AsignarPerfilPrincipal, "nic"))
+    @blp.response(200, esquema_de(c.PerfilPrincipal))
+    def put(self, datos: dict[str, Any], nic: int) -> Any:
+        """Asigna quién controla la cuenta del cliente; nunca un perfil que administre una Cuenta Maestra."""
+        yo = actual()
+        return llamar(
+            c.ASIGNAR_PERFIL_PRINCIPAL,
+            c.AsignarPerfilPrincipal(
+                clave=_clave(), cuenta_id=yo.cuenta_id, actor=yo.perfil_id, nic=_nic(nic), **datos
+            ),
+        )
+
+
+def _ver(cliente: c.Cliente) -> dict[str, Any]:
+    datos = {campo.name: getattr(cliente, campo.name) for campo in fields(cliente)}
+    return {**datos, "cti": {"id": cliente.cti}}
+
+
+def _contrasena(cliente: c.Cliente, clave: str) -> str | None:
+    """The generated password of the first CTI. The cliente exists, so a failure here is told as null."""
+    try:
+        return llamar(
+            timbrado.ENTREGAR_CTI_INICIAL,
+            timbrado.EntregarCtiInicial(
+                clave=clave,
+                cuenta_id=cliente.cuenta_id,
+                cliente_id=cliente.cliente_id,
+                nic=cliente.nic,
+                cti=cliente.cti,
+                actor=str(actual().perfil_id),
+            ),
+            _PLAZO_CTI,
+        ).contrasena
+    except DomainError as exc:
+        log.warning("cti_password_not_delivered", cti=cliente.cti, code=str(exc.code))
+        return None
+
+
+def _clave() -> str:
+    """PATCH and PUT repeat without harm, so their Idempotency-Key is optional."""
+    return clave_idempotencia() if CLAVE in request.headers else f"{actual().cuenta_id}:{uuid4()}"
+
+
+def _nic(nic: int) -> int:
+    """A number that no bigint holds is nobody's NIC: let it be one that does not exist."""
+    return nic if nic < 2**63 else 0

@@ -1,0 +1,172 @@
+"""Sessions and the perfil in use.
+
+A program gets its tokens in the answer. The portal asks for `modo: cookie`: the tokens come in HttpOnly
+cookies that no script can read, with a CSRF token beside them.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from dataclasses import replace
+from typing import Any
+
+import marshmallow as ma
+from flask import Response, after_this_request, request
+from flask.views import MethodView
+from flask_smorest import Blueprint
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+from marshmallow import validate
+
+from services.gateway.auth import CABECERA_CSRF, COOKIE, COOKIE_CSRF, publica, requiere_perfil
+from services.gateway.contexto import ip, llamar, perfil_actual
+from services.gateway.schemas import Esquema, esquema_de
+from shared.contracts import clientes as c
+from shared.errors import Codigo, DomainError
+
+blp = Blueprint("sesiones", __name__, description="Sesiones y perfil")
+
+COOKIE_RENOVACION = "cm_renovacion"
+_RUTA_RENOVACION = "/v1/sesiones"
+_SEMANA = 7 * 24 * 3600
+
+#: Failed sign-ins of one usuario from one address, counted by each replica.
+_FALLOS = RateLimitItemPerMinute(10, 5)
+_limite = FixedWindowRateLimiter(MemoryStorage())
+
+
+class SesionEntrada(Esquema):
+    usuario = ma.fields.String(
+        required=True,
+        validate=[c.SIN_NULOS, validate.Length(min=1, max=200, error="Escriba su correo o su móvil.")],
+        metadata={"description": "Correo o móvil."},
+    )
+    contrasena = ma.fields.String(
+        required=True,
+        load_only=True,
+        validate=[c.SIN_NULOS, validate.Length(max=1024, error="La contraseña es demasiado larga.")],
+    )
+    modo = ma.fields.String(
+        load_default="token",
+        validate=validate.OneOf(["token", "cookie"]),
+        metadata={"description": "`token`: en la respuesta; `cookie`: para el portal."},
+    )
+
+
+class RenovacionEntrada(Esquema):
+    renovacion = ma.fields.String(
+        load_default=None,
+        validate=[c.SIN_NULOS, validate.Length(max=200, error="El token de renovación no es válido.")],
+        metadata={"description": "Se omite cuando la sesión está en cookies."},
+    )
+
+
+class SesionSalida(esquema_de(c.Sesion)):  # type: ignore[misc]
+    """The tokens are null when they went in cookies."""
+
+    acceso = ma.fields.String(allow_none=True)
+    renovacion = ma.fields.String(allow_none=True)
+
+
+@blp.route("/v1/sesiones")
+class Sesiones(MethodView):
+    @publica
+    @blp.arguments(SesionEntrada)
+    @blp.response(201, SesionSalida)
+    def post(self, datos: dict[str, Any]) -> Any:
+        """Inicia sesión con correo o móvil y contraseña."""
+        quien = (ip(), datos["usuario"].strip().lower())
+        if not _limite.test(_FALLOS, *quien):
+            raise DomainError(
+                Codigo.DEMASIADOS_INTENTOS,
+                "Demasiados intentos con ese usuario. Espere unos minutos e intente de nuevo.",
+                datos={"reintentar_en": 300},
+            )
+        try:
+            sesion = llamar(
+                c.INICIAR_SESION,
+                c.IniciarSesion(usuario=datos["usuario"], contrasena=datos["contrasena"], origen_ip=ip()),
+            )
+        except DomainError as exc:
+            if exc.code is Codigo.CREDENCIALES_INVALIDAS:
+                _limite.hit(_FALLOS, *quien)
+            raise
+        return _en_cookies(sesion) if datos["modo"] == "cookie" else _sin_cache(sesion)
+
+
+@blp.route("/v1/sesiones/renovaciones")
+class Renovaciones(MethodView):
+    @publica
+    @blp.arguments(RenovacionEntrada, required=False)
+    @blp.response(201, SesionSalida)
+    def post(self, datos: dict[str, Any]) -> Any:
+        """Cambia un token de renovación por otros nuevos. Usarlo dos veces termina la sesión."""
+        dada = (datos or {}).get("renovacion")
+        renovacion = dada or _renovacion_de_cookie()
+        sesion = llamar(c.RENOVAR_SESION, c.RenovarSesion(renovacion=renovacion, origen_ip=ip()))
+        return _sin_cache(sesion) if dada else _en_cookies(sesion)
+
+
+@blp.route("/v1/sesiones/actual")
+class SesionActual(MethodView):
+    @requiere_perfil
+    @blp.response(204)
+    def delete(self) -> None:
+        """Cierra la sesión en uso."""
+        perfil = perfil_actual()
+        llamar(c.CERRAR_SESION, c.CerrarSesion(sesion_id=perfil.sesion_id, perfil_id=perfil.perfil_id))
+        after_this_request(_borrar_cookies)
+
+
+@blp.route("/v1/perfiles/yo")
+class Yo(MethodView):
+    @requiere_perfil
+    @blp.response(200, esquema_de(c.Perfil))
+    def get(self) -> Any:
+        """El perfil en uso y las cuentas que administra."""
+        return llamar(c.OBTENER_PERFIL, c.ObtenerPerfil(perfil_id=perfil_actual().perfil_id))
+
+
+def _renovacion_de_cookie() -> str:
+    renovacion = request.cookies.get(COOKIE_RENOVACION, "")
+    csrf, cabecera = request.cookies.get(COOKIE_CSRF, ""), request.headers.get(CABECERA_CSRF, "")
+    if not renovacion or not csrf or not hmac.compare_digest(csrf.encode(), cabecera.encode()):
+        raise DomainError(Codigo.NO_AUTENTICADO, "La sesión terminó. Inicie sesión de nuevo.")
+    return renovacion
+
+
+def _sin_cache(sesion: c.Sesion) -> c.Sesion:
+    @after_this_request
+    def _(respuesta: Response) -> Response:
+        respuesta.headers["Cache-Control"] = "no-store"
+        return respuesta
+
+    return sesion
+
+
+def _en_cookies(sesion: c.Sesion) -> Any:
+    """Tokens to cookies; the answer keeps everything else."""
+
+    @after_this_request
+    def _(respuesta: Response) -> Response:
+        seguro = request.is_secure
+        for nombre, valor, ruta, oculta in (
+            (COOKIE, sesion.acceso, "/", True),
+            (COOKIE_RENOVACION, sesion.renovacion, _RUTA_RENOVACION, True),
+            (COOKIE_CSRF, secrets.token_urlsafe(24), "/", False),
+        ):
+            respuesta.set_cookie(
+                nombre, valor, max_age=_SEMANA, path=ruta, secure=seguro, httponly=oculta, samesite="Strict"
+            )
+        return respuesta
+
+    _sin_cache(sesion)
+    return replace(sesion, acceso=None, renovacion=None)  # type: ignore[arg-type]
+
+
+def _borrar_cookies(respuesta: Response) -> Response:
+    for nombre, ruta in ((COOKIE, "/"), (COOKIE_RENOVACION, _RUTA_RENOVACION), (COOKIE_CSRF, "/")):
+        respuesta.delete_cookie(nombre, path=ruta)
+    return respuesta
