@@ -28,10 +28,18 @@ class Http:
         self.headers: dict[str, str] = {}
 
     def __call__(
-        self, metodo: str, ruta: str, cuerpo: Any = None, *, tipo: str = "application/json", esperado: int = 200
+        self,
+        metodo: str,
+        ruta: str,
+        cuerpo: Any = None,
+        *,
+        tipo: str = "application/json",
+        esperado: int = 200,
     ) -> Any:
         """Call; the JSON answer. Exits with the answer when the status is another."""
-        datos = cuerpo if isinstance(cuerpo, bytes) else None if cuerpo is None else json.dumps(cuerpo).encode()
+        datos = (
+            cuerpo if isinstance(cuerpo, bytes) else None if cuerpo is None else json.dumps(cuerpo).encode()
+        )
         peticion = urllib.request.Request(
             self._url + ruta, data=datos, method=metodo, headers={**self.headers, "Content-Type": tipo}
         )
@@ -43,7 +51,9 @@ class Http:
         except urllib.error.HTTPError as fallo:
             estado, texto = fallo.code, fallo.read()
         if estado != esperado:
-            sys.exit(f"\n{metodo} {ruta} answered {estado}, not {esperado}:\n{texto.decode(errors='replace')}")
+            sys.exit(
+                f"\n{metodo} {ruta} answered {estado}, not {esperado}:\n{texto.decode(errors='replace')}"
+            )
         return json.loads(texto) if texto else None
 
 

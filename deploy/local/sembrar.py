@@ -11,7 +11,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -153,14 +153,16 @@ def _saldos(bus: RpcClient, raiz: UUID, cuenta: UUID) -> None:
             ),
         )
     )
+    vence = date(datetime.now(UTC).year + 1, 12, 31)
     con_paciencia(
         lambda: bus.llamar(
             li.CONTRATAR_MKL,
             li.ContratarMkl(
-                clave="semilla:mkl",
+                # One contract a year: the same key always carries the same end.
+                clave=f"semilla:mkl:{vence.year}",
                 cuenta_id=cuenta,
                 producto=MKL_DE_MUESTRA,
-                vence_en=(datetime.now(UTC) + timedelta(days=365)).date().replace(month=12, day=31),
+                vence_en=vence,
             ),
         )
     )

@@ -72,10 +72,10 @@ def _counts(engine: Engine, consultas: dict[str, str]) -> list[tuple[str, int]]:
 
 def _ventas(timbrado: Engine, facturacion: Engine) -> list[str]:
     with timbrado.connect() as t, facturacion.connect() as f:
-        hechas = set(t.execute(text("SELECT operacion FROM movimientos WHERE motivo = 'transferencia'")).scalars())
-        anotadas = list(
-            f.execute(text("SELECT transferencia_id FROM ventas WHERE tipo = 'timbres'")).scalars()
+        hechas = set(
+            t.execute(text("SELECT operacion FROM movimientos WHERE motivo = 'transferencia'")).scalars()
         )
+        anotadas = list(f.execute(text("SELECT id FROM ventas WHERE tipo = 'timbres'")).scalars())
     out = []
     if len(anotadas) != len(set(anotadas)):
         out.append("facturacion: a transfer is two ventas")

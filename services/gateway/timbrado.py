@@ -24,10 +24,7 @@ from shared.contracts.timbrado import (
     SolicitudDeTimbrado,
 )
 from shared.errors import Codigo, DomainError, campo_invalido, cfdi_invalido
-from shared.logging import get_logger
 from shared.messaging.rpc_client import RpcClient
-
-log = get_logger(__name__)
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
@@ -67,9 +64,7 @@ def _protegida(action: Callable[[Environ], tuple[str, bytes]]) -> App:
     def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         try:
             kind, body = action(environ)
-        except Exception as exc:
-            if not isinstance(exc, DomainError):
-                log.exception("unexpected_error", path=environ.get("PATH_INFO"))
+        except DomainError as exc:
             status, headers, body = problema(exc)
             if status.startswith("401"):
                 headers.append(("WWW-Authenticate", 'Basic realm="CTI", charset="UTF-8"'))
