@@ -184,7 +184,8 @@ def asegurar(*, servidores: bool) -> None:
 
 def _hay_ensurepip() -> bool:
     python = buscar_python()
-    return python is not None and not subprocess.run([python, "-c", "import ensurepip, venv"]).returncode
+    orden = [python or "python3", "-c", "import ensurepip, venv"]
+    return python is not None and not subprocess.run(orden, capture_output=True).returncode
 
 
 if __name__ == "__main__":

@@ -21,6 +21,9 @@ SERVIDORES = ("postgres", "epmd", "rabbitmq")
 SIN_FIN = 1_000_000
 """startretries: supervisord waits one second longer before each, and gives up never."""
 
+PYTHON = f'"{sys.executable}"'.replace("%", "%%")
+"""As supervisord reads a command: quoted because the clone's path may have spaces."""
+
 
 @dataclass(frozen=True, slots=True)
 class Estado:
@@ -143,7 +146,7 @@ class Supervisor:
     def _servidor(self, nombre: str) -> str:
         return self._programa(
             nombre,
-            f"{sys.executable} -m deploy.local.servidor {nombre}",
+            f"{PYTHON} -m deploy.local.servidor {nombre}",
             {
                 "priority": 20 if nombre == "rabbitmq" else 10,
                 # PostgreSQL's fast shutdown: it does not wait for its clients to leave.
@@ -157,7 +160,7 @@ class Supervisor:
         archivo = self.instalacion.archivo_entorno(servicio)
         return self._programa(
             proceso,
-            f'{sys.executable} -m deploy.lanzar "{_escapar(str(archivo))}" {modulo} {servicio}',
+            f'{PYTHON} -m deploy.lanzar "{_escapar(str(archivo))}" {modulo} {servicio}',
             {
                 "priority": 30,
                 "stopwaitsecs": 20,
