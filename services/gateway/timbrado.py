@@ -92,7 +92,7 @@ def _cuerpo(environ: Environ, r: ResultadoDeTimbrado) -> tuple[str, bytes]:
     xml = r.xml or ""
     if "application/xml" in environ.get("HTTP_ACCEPT", ""):
         return "application/xml; charset=utf-8", xml.encode()
-    return _JSON, orjson.dumps({"uuid": str(r.uuid), "idd": r.idd, "repetido": r.repetido, "xml": xml})
+    return _JSON, orjson.dumps({"uuid": str(r.uuid).upper(), "idd": r.idd, "repetido": r.repetido, "xml": xml})
 
 
 def _solicitud(environ: Environ) -> SolicitudDeTimbrado:

@@ -137,7 +137,7 @@ class Autoridad:
             .issuer_name(self.par.cert.subject)
             .public_key(llave.public_key())
             .serial_number(_serie(numero or numero_nuevo()))
-            .not_valid_before(desde or ahora - timedelta(days=1))
+            .not_valid_before(desde or ahora - timedelta(days=30))
             .not_valid_after(hasta or ahora + timedelta(days=4 * 365))
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_uso(firma=True, cifra=fiel), critical=False)

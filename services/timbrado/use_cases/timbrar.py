@@ -145,7 +145,7 @@ class Timbrador:
             return c.ResultadoDeTimbrado(
                 uuid=hallado.uuid,
                 xml=insertar(bytes(hallado.xml), bytes(hallado.tfd)).decode(),
-                idd=hallado.idd or str(hallado.uuid),
+                idd=hallado.idd or str(hallado.uuid).upper(),
                 repetido=True,
             )
 
@@ -350,7 +350,7 @@ def _resultado(
     return c.ResultadoDeTimbrado(
         uuid=trabajo.uuid,
         xml=insertar(trabajo.valido.xml, trabajo.tfd).decode(),
-        idd=s.idd or str(trabajo.uuid),
+        idd=s.idd or str(trabajo.uuid).upper(),
         repetido=repetido,
     )
 
