@@ -5,21 +5,27 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from flask.testing import FlaskClient
+from kombu import Connection, Producer
 
 from services.gateway import auth
 from services.gateway.app import crear_app
 from services.gateway.routes import clientes as rutas_clientes
 from shared.contracts import clientes as c
+from shared.contracts.base import dump
+from shared.contracts.eventos import TIMBRES_CONSUMIDOS, Consumo, TimbresConsumidos
 from shared.messaging.rpc_client import RpcClient
+from shared.messaging.wire import EVENTS, SERIALIZER
 from tests.conftest import RAIZ, Servidores
 
 CONTRASENA = "una contraseña larga"
@@ -201,6 +207,40 @@ def test_sesion_del_portal(montaje: Montaje, raiz: c.CuentaMaestra) -> None:
     assert navegador.delete("/v1/sesiones/actual").status_code == 403
     assert navegador.delete("/v1/sesiones/actual", headers={"X-CSRF-Token": csrf.value}).status_code == 204
     assert navegador.get("/v1/cuenta").status_code == 401
+
+
+def test_un_consumo_llega_por_el_bus(montaje: Montaje, sesion: dict[str, str]) -> None:
+    rpc, http = montaje
+    cliente = alta(http, sesion, str(uuid4()), nombre="Timbra").json
+    cuenta: Any = http.get("/v1/cuenta", headers=sesion).json
+    en = datetime(2026, 11, 24, 10, 30, tzinfo=UTC)
+    consumo = Consumo(
+        cti=cliente["cti"]["id"],
+        cuenta_id=UUID(cuenta["cuenta_id"]),
+        cliente_id=UUID(cliente["cliente_id"]),
+        cantidad=3,
+        en=en,
+    )
+    with Connection(rpc._url) as conexion:
+        for _ in range(2):
+            Producer(conexion.channel()).publish(
+                dump(TimbresConsumidos(consumos=[consumo])),
+                exchange=EVENTS.name,
+                routing_key=TIMBRES_CONSUMIDOS.nombre,
+                serializer=SERIALIZER,
+                message_id=str(uuid4()),
+            )
+    limite = time.monotonic() + 10
+    while (vista := _ver(http, sesion, cliente["nic"]))[
+        "ultima_emision"
+    ] is None and time.monotonic() < limite:
+        time.sleep(0.1)
+    assert datetime.fromisoformat(vista["ultima_emision"]) == en
+    assert vista["version"] == 1
+
+
+def _ver(http: FlaskClient, sesion: dict[str, str], nic: int) -> Any:
+    return http.get(f"/v1/clientes/{nic}", headers=sesion).json
 
 
 def test_demasiados_intentos(montaje: Montaje) -> None:

@@ -276,6 +276,36 @@ def test_perfil_principal(engine: Engine) -> None:
     assert error.value.code is Codigo.CONFLICTO
 
 
+def test_principal_o_administrador_pero_no_ambos(engine: Engine) -> None:
+    raiz = cuenta(engine, perfil(engine, 1).perfil_id)
+    for n in range(2, 8):
+        uno, persona = cliente(engine, raiz.cuenta_id), perfil(engine, n)
+        hechos: list[str] = []
+        salida = threading.Barrier(2)
+
+        def intentar(que: Callable[[], Any], hechos: list[str] = hechos, salida: Any = salida) -> None:
+            salida.wait()
+            try:
+                que()
+                hechos.append("ok")
+            except DomainError as exc:
+                hechos.append(exc.code)
+
+        hilos = [
+            threading.Thread(
+                target=intentar, args=(lambda u=uno, p=persona: asignar(engine, raiz.cuenta_id, u.nic, p),)
+            ),
+            threading.Thread(
+                target=intentar, args=(lambda p=persona: cuenta(engine, p.perfil_id, raiz.cuenta_id),)
+            ),
+        ]
+        for hilo in hilos:
+            hilo.start()
+        for hilo in hilos:
+            hilo.join()
+        assert hechos.count("ok") == 1, hechos
+
+
 def test_ultima_emision_solo_avanza(engine: Engine) -> None:
     raiz = cuenta(engine, perfil(engine, 1).perfil_id)
     uno = cliente(engine, raiz.cuenta_id)
