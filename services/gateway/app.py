@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 
 import marshmallow as ma
 from flask import Flask, Response, g
@@ -12,10 +11,7 @@ from webargs.flaskparser import FlaskParser
 
 from services.gateway import auth, errors, openapi, salud
 from services.gateway.contexto import REPETIDA
-from shared.logging import get_logger
 from shared.messaging.rpc_client import RpcClient
-
-log = get_logger(__name__)
 
 #: Modules of `services.gateway.routes`, each with its blueprint `blp`.
 RUTAS = ("sesiones", "cuenta", "clientes", "facturacion", "licencias", "puntos", "ctis")
@@ -36,9 +32,6 @@ def crear_app(cliente: RpcClient, rutas: tuple[str, ...] = RUTAS) -> Flask:
     auth.vigilar(app)
     app.after_request(_marcar_repetida)
     for nombre in rutas:
-        if importlib.util.find_spec(f"services.gateway.routes.{nombre}") is None:
-            log.error("routes_missing", modulo=nombre)
-            continue
         modulo = importlib.import_module(f"services.gateway.routes.{nombre}")
         api.register_blueprint(modulo.blp)
     openapi.registrar_rutas(app, api)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 from uuid import UUID
 
 import jwt
@@ -50,6 +50,10 @@ def requiere_perfil(view: F) -> F:
     return _marcar(view, PERFIL, "consulta")
 
 
+@overload
+def requiere_sesion(rol: str = "consulta") -> Callable[[F], F]: ...
+@overload
+def requiere_sesion(rol: F) -> F: ...
 def requiere_sesion(rol: Any = "consulta") -> Any:
     """A session with at least `rol` in the account in use. Parentheses may be left out."""
     if callable(rol):
@@ -59,6 +63,10 @@ def requiere_sesion(rol: Any = "consulta") -> Any:
     return lambda view: _marcar(view, SESION, rol)
 
 
+@overload
+def requiere_raiz(rol: str = "consulta") -> Callable[[F], F]: ...
+@overload
+def requiere_raiz(rol: F) -> F: ...
 def requiere_raiz(rol: Any = "consulta") -> Any:
     """As `requiere_sesion`, and the account is the root."""
     if callable(rol):

@@ -24,7 +24,7 @@ API de Cuenta Maestra: timbres, puntos, licencias y facturación de un distribui
 - Las fechas van en RFC 3339, en UTC.
 - Las listas aceptan `limite` y `cursor`, y con `Accept: text/csv` responden en CSV.
 - Los errores son `application/problem+json`: lea `code` en sus programas y muestre `detail` a las personas.
-- Las operaciones que mueven saldo piden `Idempotency-Key`. Repita la misma al reintentar: no se cobra dos veces.
+- Las que mueven saldo piden `Idempotency-Key`. Al reintentar repita la misma: no se cobra dos veces.
 - Si usted administra varias cuentas, diga cuál en la cabecera `Cuenta`.
 """
 

@@ -54,22 +54,11 @@ MENSAJES = {
 }
 
 #: The same for marshmallow's validators, by the attribute that holds the message.
-_VALIDADORES: dict[type[validate.Validator], dict[str, str]] = {
-    validate.Length: {
-        "message_min": "Escriba al menos {min}.",
-        "message_max": "Escriba a lo más {max}.",
-        "message_all": "Escriba de {min} a {max}.",
-        "message_equal": "Escriba exactamente {equal}.",
-    },
-    validate.Range: {
-        "message_min": "Debe ser {min_op} {{min}}.",
-        "message_max": "Debe ser {max_op} {{max}}.",
-        "message_all": "Debe ser {min_op} {{min}} y {max_op} {{max}}.",
-        "message_gte": "mayor o igual que",
-        "message_gt": "mayor que",
-        "message_lte": "menor o igual que",
-        "message_lt": "menor que",
-    },
+_LONGITUD = {
+    "message_min": "Escriba al menos {min}.",
+    "message_max": "Escriba a lo más {max}.",
+    "message_all": "Escriba de {min} a {max}.",
+    "message_equal": "Escriba exactamente {equal}.",
 }
 _ERRORES: dict[str, str] = {
     validate.OneOf.default_message: "Debe ser uno de: {choices}.",
@@ -133,8 +122,8 @@ class Esquema(ma.Schema):
     class Meta:
         unknown = ma.RAISE
 
-    TYPE_MAPPING: dict[type, type[ma.fields.Field[Any]]] = {Decimal: _DecimalesDeContrato}
-    error_messages: dict[str, str] = {
+    TYPE_MAPPING: dict[type, type[ma.fields.Field[Any]]] = {Decimal: _DecimalesDeContrato}  # noqa: RUF012
+    error_messages: dict[str, str] = {  # noqa: RUF012
         "unknown": MENSAJES["Unknown field."],
         "type": MENSAJES["Invalid input type."],
     }
@@ -230,10 +219,20 @@ def _traducir_validadores(validadores: Iterable[Any]) -> None:
     for validador in validadores:
         if isinstance(validador, validate.And):
             _traducir_validadores(validador.validators)
-        for tipo, textos in _VALIDADORES.items():
-            if isinstance(validador, tipo) and getattr(validador, "error", None) is None:
-                for atributo, texto in textos.items():
-                    setattr(validador, atributo, texto)
         error = getattr(validador, "error", None)
-        if isinstance(error, str) and error in _ERRORES:
-            validador.error = _ERRORES[error]
+        if isinstance(error, str):
+            validador.error = _ERRORES.get(error, error)
+        elif isinstance(validador, validate.Length):
+            vars(validador).update(_LONGITUD)
+        elif isinstance(validador, validate.Range):
+            vars(validador).update(_rango(validador))
+
+
+def _rango(validador: validate.Range) -> dict[str, str]:
+    minimo = f"mayor {'o igual que' if validador.min_inclusive else 'que'} {{min}}"
+    maximo = f"menor {'o igual que' if validador.max_inclusive else 'que'} {{max}}"
+    return {
+        "message_min": f"Debe ser {minimo}.",
+        "message_max": f"Debe ser {maximo}.",
+        "message_all": f"Debe ser {minimo} y {maximo}.",
+    }
