@@ -168,6 +168,9 @@ def test_from_minting_to_the_invoice(bus: RpcClient, http: FlaskClient) -> None:
     [venta] = hasta(lambda: http.get(f"/v1/ventas?estado=por_facturar&cliente={NIC}").get_json()["datos"])
     assert (venta["id"], venta["cantidad"], venta["importe"]) == (hecha.get_json()["id"], "150.25", "174.29")
     assert venta["cliente"] == "Ferretería"
+    csv = http.get("/v1/ventas", headers={"Accept": "text/csv"})
+    assert csv.mimetype == "text/csv"
+    assert venta["id"] in csv.get_data(as_text=True)
     factura = http.post(
         "/v1/facturas",
         json={"nic": NIC, "referencia": "A-100", "ventas": [venta["id"]]},
@@ -180,6 +183,8 @@ def test_from_minting_to_the_invoice(bus: RpcClient, http: FlaskClient) -> None:
         anulada = http.delete(f"/v1/facturas/{factura.get_json()['id']}")
         assert (anulada.status_code, anulada.get_json()["estado"]) == (200, "anulada")
     assert len(http.get("/v1/ventas?estado=por_facturar").get_json()["datos"]) == 1
+    for lista in ("facturas", "mkl", "puntos/movimientos"):
+        assert http.get(f"/v1/{lista}", headers={"Accept": "text/csv"}).mimetype == "text/csv"
     assert http.delete(f"/v1/facturas/{uuid4()}").status_code == 404
     assert http.get("/v1/ventas?estado=x").get_json()["code"] == "datos_invalidos"
     assert bus.llamar(f.LISTAR_VENTAS, f.ListarVentas(cuenta_id=RAIZ)).datos == []

@@ -12,6 +12,7 @@ from marshmallow import fields, validate
 
 from services.gateway.auth import requiere_sesion
 from services.gateway.contexto import actual, clave_idempotencia, llamar
+from services.gateway.csv import responder_lista
 from services.gateway.schemas import Esquema, PaginaArgs, esquema_de, pagina_de
 from shared.contracts import facturacion as c
 
@@ -67,7 +68,7 @@ class Ventas(MethodView):
         nic = args.pop("cliente")
         pagina = llamar(c.LISTAR_VENTAS, c.ListarVentas(cuenta_id=actual().cuenta_id, nic=nic, **args))
         datos = [{**asdict(v), "cantidad": f"{v.cantidad:f}"} for v in pagina.datos]
-        return {"datos": datos, "siguiente": pagina.siguiente}
+        return responder_lista({"datos": datos, "siguiente": pagina.siguiente}, VentaSalida)
 
 
 @blp.route("/v1/facturas")
@@ -78,7 +79,8 @@ class Facturas(MethodView):
     def get(self, args: dict[str, Any]) -> Any:
         """Facturas registradas, de la más reciente a la más antigua."""
         nic = args.pop("cliente")
-        return llamar(c.LISTAR_FACTURAS, c.ListarFacturas(cuenta_id=actual().cuenta_id, nic=nic, **args))
+        peticion = c.ListarFacturas(cuenta_id=actual().cuenta_id, nic=nic, **args)
+        return responder_lista(llamar(c.LISTAR_FACTURAS, peticion), esquema_de(c.Factura))
 
     @requiere_sesion("operador")
     @blp.arguments(FacturaEntrada)

@@ -11,6 +11,7 @@ from marshmallow import fields, validate
 
 from services.gateway.auth import publica, requiere_sesion
 from services.gateway.contexto import actual, clave_idempotencia, llamar
+from services.gateway.csv import responder_lista
 from services.gateway.schemas import Esquema, PaginaArgs, esquema_de, pagina_de
 from shared.contracts import licencias as c
 from shared.contracts.base import Vacio
@@ -51,7 +52,8 @@ class Mkls(MethodView):
     @blp.response(200, pagina_de(esquema_de(c.Mkl)))
     def get(self, args: dict[str, Any]) -> Any:
         """Contratos MKL de la cuenta; primero el que vence más tarde."""
-        return llamar(c.LISTAR_MKL, c.ListarMkl(cuenta_id=actual().cuenta_id, **args))
+        peticion = c.ListarMkl(cuenta_id=actual().cuenta_id, **args)
+        return responder_lista(llamar(c.LISTAR_MKL, peticion), esquema_de(c.Mkl))
 
 
 @blp.route("/v1/clientes/<int:nic>/licencias")
@@ -62,7 +64,7 @@ class LicenciasDeCliente(MethodView):
     def get(self, args: dict[str, Any], nic: int) -> Any:
         """Licencias de un cliente, de la más reciente a la más antigua."""
         peticion = c.ListarLicencias(cuenta_id=actual().cuenta_id, nic=_nic(nic), **args)
-        return llamar(c.LISTAR_LICENCIAS, peticion)
+        return responder_lista(llamar(c.LISTAR_LICENCIAS, peticion), esquema_de(c.Licencia))
 
     @requiere_sesion("operador")
     @blp.arguments(LicenciaEntrada)

@@ -10,6 +10,7 @@ from marshmallow import fields
 
 from services.gateway.auth import requiere_sesion
 from services.gateway.contexto import actual, clave_idempotencia, llamar
+from services.gateway.csv import responder_lista
 from services.gateway.schemas import Decimales, Esquema, PaginaArgs, esquema_de, pagina_de
 from shared.contracts import puntos as c
 from shared.errors import Codigo, DomainError
@@ -43,7 +44,8 @@ class MovimientosPuntos(MethodView):
     @blp.response(200, pagina_de(MovimientoDePuntos))
     def get(self, args: dict[str, Any]) -> Any:
         """Estado de cuenta de los puntos, lo más reciente primero."""
-        return llamar(c.LISTAR_MOVIMIENTOS, c.ListarMovimientos(cuenta_id=actual().cuenta_id, **args))
+        peticion = c.ListarMovimientos(cuenta_id=actual().cuenta_id, **args)
+        return responder_lista(llamar(c.LISTAR_MOVIMIENTOS, peticion), MovimientoDePuntos)
 
 
 @blp.route("/v1/clientes/<int:nic>/puntos/transferencias")
