@@ -28,27 +28,27 @@ class FacturacionService:
     # nameko puts a BusWorker in its place for each call.
     bus = cast("BusWorker", Bus(Repositorio))
 
-    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    @rpc(expected_exceptions=WireError)
     def salud_v1(self) -> dict[str, Any]:
         """The database answers."""
         return self.bus.health()
 
-    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    @rpc(expected_exceptions=WireError)
     def listar_ventas_v1(self, **payload: Any) -> dict[str, Any]:
         """Ventas of a CM."""
         return self.bus.run(c.LISTAR_VENTAS, payload, use_cases.listar_ventas)
 
-    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    @rpc(expected_exceptions=WireError)
     def registrar_factura_v1(self, **payload: Any) -> dict[str, Any]:
         """Put ventas on an invoice."""
         return self.bus.run(c.REGISTRAR_FACTURA, payload, use_cases.registrar_factura)
 
-    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    @rpc(expected_exceptions=WireError)
     def listar_facturas_v1(self, **payload: Any) -> dict[str, Any]:
         """Invoices of a CM."""
         return self.bus.run(c.LISTAR_FACTURAS, payload, use_cases.listar_facturas)
 
-    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    @rpc(expected_exceptions=WireError)
     def anular_factura_v1(self, **payload: Any) -> dict[str, Any]:
         """Annul an invoice and free its ventas."""
         return self.bus.run(c.ANULAR_FACTURA, payload, use_cases.anular_factura)

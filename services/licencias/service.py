@@ -43,42 +43,42 @@ class LicenciasService:
     def _con_llaves(self, caso: Callable[..., Any]) -> Callable[..., Any]:
         return partial(caso, llavero=self.llavero)
 
-    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    @rpc(expected_exceptions=WireError)
     def salud_v1(self) -> dict[str, Any]:
         """The database answers."""
         return self.bus.health()
 
-    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    @rpc(expected_exceptions=WireError)
     def contratar_mkl_v1(self, **payload: Any) -> dict[str, Any]:
         """Record a contract that was paid for."""
         return self.bus.run(c.CONTRATAR_MKL, payload, use_cases.contratar_mkl)
 
-    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    @rpc(expected_exceptions=WireError)
     def listar_mkl_v1(self, **payload: Any) -> dict[str, Any]:
         """Contracts of a CM."""
         return self.bus.run(c.LISTAR_MKL, payload, use_cases.listar_mkl)
 
-    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    @rpc(expected_exceptions=WireError)
     def generar_licencia_v1(self, **payload: Any) -> dict[str, Any]:
         """Sign a licence for a cliente."""
         return self.bus.run(c.GENERAR_LICENCIA, payload, self._con_llaves(use_cases.generar_licencia))
 
-    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    @rpc(expected_exceptions=WireError)
     def listar_licencias_v1(self, **payload: Any) -> dict[str, Any]:
         """Licences of a cliente."""
         return self.bus.run(c.LISTAR_LICENCIAS, payload, use_cases.listar_licencias)
 
-    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    @rpc(expected_exceptions=WireError)
     def revocar_licencia_v1(self, **payload: Any) -> dict[str, Any]:
         """Revoke a licence for good."""
         return self.bus.run(c.REVOCAR_LICENCIA, payload, use_cases.revocar_licencia)
 
-    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    @rpc(expected_exceptions=WireError)
     def validar_licencia_v1(self, **payload: Any) -> dict[str, Any]:
         """Judge a document."""
         return self.bus.run(c.VALIDAR_LICENCIA, payload, self._con_llaves(use_cases.validar_licencia))
 
-    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    @rpc(expected_exceptions=WireError)
     def llaves_publicas_v1(self, **payload: Any) -> dict[str, Any]:
         """Keys and revocations, to verify offline."""
         return self.bus.run(c.LLAVES_PUBLICAS, payload, self._con_llaves(use_cases.llaves_publicas))

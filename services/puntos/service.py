@@ -28,27 +28,27 @@ class PuntosService:
     # nameko puts a BusWorker in its place for each call.
     bus = cast("BusWorker", Bus(Repositorio))
 
-    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    @rpc(expected_exceptions=WireError)
     def salud_v1(self) -> dict[str, Any]:
         """The database answers."""
         return self.bus.health()
 
-    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    @rpc(expected_exceptions=WireError)
     def acreditar_v1(self, **payload: Any) -> dict[str, Any]:
         """Mint puntos; the root alone."""
         return self.bus.run(c.ACREDITAR, payload, use_cases.acreditar)
 
-    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    @rpc(expected_exceptions=WireError)
     def transferir_v1(self, **payload: Any) -> dict[str, Any]:
         """Move puntos from a CM to its cliente."""
         return self.bus.run(c.TRANSFERIR, payload, use_cases.transferir)
 
-    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    @rpc(expected_exceptions=WireError)
     def consultar_saldo_v1(self, **payload: Any) -> dict[str, Any]:
         """Balance of a wallet."""
         return self.bus.run(c.CONSULTAR_SALDO, payload, use_cases.consultar_saldo)
 
-    @rpc(expected_exceptions=WireError)  # type: ignore[untyped-decorator]
+    @rpc(expected_exceptions=WireError)
     def listar_movimientos_v1(self, **payload: Any) -> dict[str, Any]:
         """Statement of a wallet."""
         return self.bus.run(c.LISTAR_MOVIMIENTOS, payload, use_cases.listar_movimientos)
@@ -63,7 +63,7 @@ class PuntosService:
         """Open the cliente's wallet."""
         self.bus.consume(CLIENTE_CREADO, evento_id, carga, use_cases.abrir_monedero_de_cliente)
 
-    @timer(interval=2)  # type: ignore[untyped-decorator]
+    @timer(interval=2)
     def sellar(self) -> None:
         """Chain the movements committed since the last time."""
         try:
