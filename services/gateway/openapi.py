@@ -10,8 +10,10 @@ import orjson
 from flask import Flask, Response
 from flask_smorest import Api  # type: ignore[import-untyped]
 
-from services.gateway.auth import COOKIE, publica
+from services.gateway.auth import CABECERA_CUENTA, COOKIE, publica
+from services.gateway.contexto import CLAVE
 from services.gateway.errors import PROBLEMA
+from services.gateway.openapi_timbrado import ESQUEMAS, RUTAS
 from services.gateway.schemas import Problema
 
 ESTATICOS = Path(__file__).parent / "static"
@@ -45,6 +47,23 @@ ESQUEMAS_DE_SEGURIDAD: dict[str, dict[str, str]] = {
         "type": "http",
         "scheme": "basic",
         "description": "Cuenta de timbrado: su identificador y su contraseña.",
+    },
+}
+
+CABECERAS: dict[str, dict[str, Any]] = {
+    "Cuenta": {
+        "in": "header",
+        "name": CABECERA_CUENTA,
+        "required": False,
+        "schema": {"type": "string", "format": "uuid"},
+        "description": "La cuenta en uso, si usted administra varias.",
+    },
+    "IdempotencyKey": {
+        "in": "header",
+        "name": CLAVE,
+        "required": False,
+        "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+        "description": "Obligatoria en lo que mueve saldo o crea algo que se vende: un UUID por operación.",
     },
 }
 
@@ -102,7 +121,17 @@ def crear_api(app: Flask) -> ApiCuentaMaestra:
 def documento(api: ApiCuentaMaestra) -> dict[str, Any]:
     """The document as served: errors as problem+json, no numeric bounds on decimal text."""
     doc: dict[str, Any] = api.spec.to_dict()
+    doc["components"]["schemas"] |= ESQUEMAS
+    doc["components"]["parameters"] = doc["components"].get("parameters", {}) | CABECERAS
+    doc["paths"] |= RUTAS
+    # flask-smorest's own, which our pages do not use.
+    doc["components"]["schemas"].pop("PaginationMetadata", None)
+    doc["components"].get("headers", {}).pop("PAGINATION", None)
     _arreglar(doc)
+    for metodos in doc["paths"].values():
+        for metodo, operacion in metodos.items():
+            if metodo != "parameters":
+                operacion["parameters"] = [*operacion.get("parameters", []), *_cabeceras(metodo, operacion)]
     return doc
 
 
@@ -135,6 +164,14 @@ def registrar_rutas(app: Flask, api: ApiCuentaMaestra) -> None:
             content_type=_TIPOS[archivo],
             headers={"Cache-Control": "public, max-age=86400"},
         )
+
+
+def _cabeceras(metodo: str, operacion: dict[str, Any]) -> list[dict[str, str]]:
+    """The headers that a session's routes read, which no schema tells."""
+    if "x-rol" not in operacion:
+        return []
+    nombres = ["Cuenta"] if metodo == "get" else ["Cuenta", "IdempotencyKey"]
+    return [{"$ref": f"#/components/parameters/{nombre}"} for nombre in nombres]
 
 
 def _decimal_texto(_self: Any, field: ma.fields.Field[Any], **_: Any) -> dict[str, Any]:

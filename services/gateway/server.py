@@ -93,7 +93,8 @@ class Frente:
         for (m, prefijo), app in self._prefijos:
             if metodo == m and ruta.startswith(prefijo) and len(ruta) > len(prefijo):
                 return app
-        return self._app
+        permitidos = sorted(m for m, r in self._calientes if r == ruta)
+        return _otro_metodo(permitidos) if permitidos else self._app
 
 
 class _CuerpoMal(Exception):
@@ -155,6 +156,20 @@ def _largo(environ: Environ) -> int | None:
     if not (texto.isascii() and texto.isdigit()):
         raise _mal_formado()
     return int(texto)
+
+
+def _otro_metodo(permitidos: list[str]) -> App:
+    """405 for a hot path asked with another method: Flask does not know it, and would say 404."""
+
+    def app(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        error = DomainError(
+            Codigo.DATOS_INVALIDOS, f"Esta ruta no admite ese método. Use {', '.join(permitidos)}."
+        )
+        linea, headers, body = problema(error, 405)
+        start_response(linea, [*headers, ("Allow", ", ".join(permitidos))])
+        return [body]
+
+    return app
 
 
 def _mal_formado() -> _CuerpoMal:

@@ -30,8 +30,8 @@ log = get_logger(__name__)
 PLAZO_CABECERAS = 10.0
 INACTIVA = 60.0
 PLAZO_SOCKET = 30.0
-#: Seconds that a stop waits for the requests in flight; the runtime's own deadline is 15.
-PLAZO_PARO = 10.0
+#: Seconds that a stop waits for the requests in flight: a stamping may take 12, the runtime gives up at 15.
+PLAZO_PARO = 13.0
 URL_MAXIMA = 8 * 1024
 CONEXIONES = 1000
 COLA = 1024
@@ -200,7 +200,8 @@ class ServidorHttp(WebServer):  # type: ignore[misc]
         """Serve who had connected but was not yet accepted: closing the listener would reset them."""
         self._sock.settimeout(0)
         try:
-            while True:
+            # A full pool would make this wait for the very requests that the stop is to cut.
+            while self._pool.free() > 0:
                 sock, address = self._sock.accept()
                 estado = [address, sock, wsgi.STATE_REQUEST]
                 sock.settimeout(PLAZO_SOCKET)

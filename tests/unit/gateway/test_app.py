@@ -22,6 +22,7 @@ from services.gateway.csv import celda
 from services.gateway.openapi import documento
 from services.gateway.schemas import dos_decimales
 from services.gateway.server import Frente
+from services.gateway.timbrado import rutas_calientes
 from shared.contracts import clientes as c
 
 from .conftest import CUENTA_A, ClienteDeMentira
@@ -158,6 +159,18 @@ def test_el_documento_completo_es_valido(completa: Flask) -> None:
             nodo = nodo[parte]
 
 
+def test_el_documento_dice_las_rutas_de_timbrado(completa: Flask) -> None:
+    doc = documento(completa.extensions["openapi"])
+    rpc: Any = ClienteDeMentira()
+    calientes = {(m.lower(), r) for m, r in rutas_calientes(rpc)}
+    documentadas = {(m, r) for r, metodos in doc["paths"].items() for m in metodos}
+    # Induxsoft's clients also ask without the final slash.
+    assert {(m, r) for m, r in calientes if (m, f"{r}/") not in calientes} <= documentadas
+    assert doc["paths"]["/v1/timbrado"]["post"]["security"] == [{"cti": []}]
+    transferir = doc["paths"]["/v1/ctis/{cti}/transferencias"]["post"]
+    assert {p["$ref"].rpartition("/")[2] for p in transferir["parameters"]} == {"Cuenta", "IdempotencyKey"}
+
+
 def test_docs_sin_nada_de_fuera(http: Any) -> None:
     pagina = http.get("/docs")
     assert "http" not in pagina.text.replace("<!doctype html>", "")
@@ -181,6 +194,8 @@ def test_el_frente_reparte(frente: Any) -> None:
     assert frente.post("/eco", data=b"x" * 100).text == "100"
     assert frente.get("/eco/algo").text == "0"
     assert frente.get("/eco/").status_code == 404
+    r = frente.put("/eco")
+    assert (r.status_code, r.headers["Allow"]) == (405, "POST")
     assert frente.get("/salud/viva").json == {"estado": "viva"}
     r = frente.get("/salud/viva")
     assert r.headers["X-Frame-Options"] == "DENY"
