@@ -42,7 +42,7 @@ logs: install-python ## Follow the logs (s=timbrado: of one service)
 scale: install-python ## Change how many processes run: make scale timbrado=3 gateway=2
 	@$(PY) -m deploy.local.operar scale $(ESCALAS)
 
-restart: install-python ## Restart the services one by one (s=timbrado: one service)
+restart: install-python ## Restart the services, replicas in turns (s=timbrado: one service)
 	@$(PY) -m deploy.local.operar restart $(s)
 
 clean: install-python ## Stop everything and delete its data, logs and secrets

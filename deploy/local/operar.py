@@ -71,7 +71,7 @@ def scale(instalacion: Instalacion, cambios: list[str]) -> None:
 
 
 def restart(instalacion: Instalacion, servicio: str) -> None:
-    """Restart the processes of one service, or of all, one after the other."""
+    """Restart the processes of one service, or of all; replicas take turns."""
     supervisor = _vivo(instalacion)
     nombres = [e.nombre for e in supervisor.estados()]
     elegidos = (

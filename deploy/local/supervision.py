@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,9 +100,10 @@ class Supervisor:
         servicios = [e.nombre for e in self.estados() if e.nombre not in SERVIDORES]
         self.detener(servicios)
         self.detener(["postgres", "rabbitmq"])
-        self._proxy.supervisor.shutdown()
-        if not esperar(lambda: nacimiento(pid) is None, 60):
-            os.kill(pid, signal.SIGKILL)
+        self.detener(["epmd"])
+        # Asked to shut down, supervisord would take a second for each process to see that it has ended.
+        os.kill(pid, signal.SIGKILL)
+        esperar(lambda: nacimiento(pid) is None, 10)
 
     # --- configuration -------------------------------------------------------------------------
 
@@ -229,12 +229,16 @@ class Supervisor:
         detenidos = ("STOPPED", "EXITED", "FATAL")
         esperar(lambda: all(e.estado in detenidos for e in self.estados() if e.nombre in nombres), 60)
 
-    def reiniciar(self, nombres: list[str], pausa: float = 0) -> None:
-        """Restart processes one after the other, so that replicas take turns."""
+    def reiniciar(self, nombres: list[str]) -> None:
+        """Restart processes: all services at once, but the replicas of one service in turns."""
+        turnos: dict[str, list[str]] = {}
         for nombre in nombres:
-            self.detener([nombre])
-            self._proxy.supervisor.startProcess(nombre, True)
-            time.sleep(pausa)
+            turnos.setdefault(nombre.rpartition("-")[2], []).append(nombre)
+        for turno in turnos.values():
+            self.detener(turno)
+            for nombre in turno:
+                self._proxy.supervisor.startProcess(nombre, False)
+            self.esperar_corriendo()
 
 
 def _seccion(nombre: str, opciones: dict[str, object]) -> str:
