@@ -16,7 +16,7 @@ SECRETS = ("contrasena", "password", "pwd", "token", "secreto", "llave", "author
 
 
 def _context(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    from shared.persistence.uow import correlation
+    from shared.correlation import correlation
 
     event["servicio"] = settings().servicio
     if correlation.get():
@@ -29,7 +29,7 @@ def _context(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping
 
 def setup_logging() -> None:
     """Configure logging of this process. Libraries' own loggers go through the same formatter."""
-    shared = [
+    shared: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _context,

@@ -103,12 +103,12 @@ class _Sesion(requests.Session):
         super().__init__()
         self._base = base
 
-    def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> requests.Response:
+    def request(self, method: Any, url: Any, **kwargs: Any) -> requests.Response:  # type: ignore[override]
         headers = dict(kwargs.pop("headers", None) or {})
         if str(method).upper() != "GET":
             headers.setdefault("Idempotency-Key", str(uuid4()))
         kwargs.setdefault("timeout", 30)
-        return super().request(method, self._base + str(url), *args, headers=headers, **kwargs)
+        return super().request(method, self._base + str(url), headers=headers, **kwargs)
 
 
 @contextmanager

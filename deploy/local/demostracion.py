@@ -59,8 +59,8 @@ class Http:
 
 def main() -> None:
     """Show it."""
-    dir = Path(os.environ["CUENTA_MAESTRA_RUN"])
-    demo = json.loads((dir / "demo.json").read_text())
+    carpeta = Path(os.environ["CUENTA_MAESTRA_RUN"])
+    demo = json.loads((carpeta / "demo.json").read_text())
     api = Http(demo["url"])
     print("\nThe main job, through HTTP:")
     sesion = api(
@@ -79,7 +79,7 @@ def main() -> None:
         esperado=201,
     )
     print(f"  2. sells 10 timbres to {cti}    balance {hecha['saldo']}, stock {hecha['existencia']}")
-    emisor = cfdi.preparar(dir / "cfdi").emisor("EKU9003173C9")
+    emisor = cfdi.preparar(carpeta / "cfdi").emisor("EKU9003173C9")
     xml = cfdi.factura(emisor, folio=secrets.token_hex(6))
     app = Http(demo["url"])
     basica = base64.b64encode(f"{cti}:{demo['cti']['contrasena']}".encode()).decode()
@@ -97,7 +97,7 @@ def main() -> None:
     print(f"  4. sent again: the same UUID, free   balance {saldo}")
     venta = _venta(api, hecha["transferencia_id"])
     print(f"  5. the venta waits to be invoiced    {venta['cantidad']} timbres, ${venta['importe']}")
-    (dir / "ultimo-timbrado.xml").write_text(timbrado["xml"])
+    (carpeta / "ultimo-timbrado.xml").write_text(timbrado["xml"])
     print(f"\nStamped: {timbrado['uuid']}")
 
 

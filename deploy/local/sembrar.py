@@ -170,10 +170,10 @@ def _saldos(bus: RpcClient, raiz: UUID, cuenta: UUID) -> None:
 
 def main() -> None:
     """Seed and write `.run/demo.json`."""
-    dir = Path(os.environ["CUENTA_MAESTRA_RUN"])
+    carpeta = Path(os.environ["CUENTA_MAESTRA_RUN"])
     bus = RpcClient(settings().amqp_url)
-    demo = sembrar(bus, contrasenas(dir))
-    escribir(dir / "demo.json", json.dumps(demo, indent=2, ensure_ascii=False).encode())
+    demo = sembrar(bus, contrasenas(carpeta))
+    escribir(carpeta / "demo.json", json.dumps(demo, indent=2, ensure_ascii=False).encode())
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import importlib
 
 import marshmallow as ma
 from flask import Flask, Response, g
-from flask_smorest import Blueprint  # type: ignore[import-untyped]
+from flask_smorest import Blueprint
 from webargs.flaskparser import FlaskParser
 
 from services.gateway import auth, errors, openapi, salud

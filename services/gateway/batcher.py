@@ -108,7 +108,7 @@ class Batcher:
         except DomainError as exc:
             for w in lot:
                 w.done.send_exception(exc)
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001
             # A lane never dies: whatever went wrong belongs to this lot's callers.
             for w in lot:
                 w.done.send_exception(exc)

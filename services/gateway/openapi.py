@@ -8,7 +8,7 @@ from typing import Any
 import marshmallow as ma
 import orjson
 from flask import Flask, Response
-from flask_smorest import Api  # type: ignore[import-untyped]
+from flask_smorest import Api
 
 from services.gateway.auth import CABECERA_CUENTA, COOKIE, publica
 from services.gateway.contexto import CLAVE

@@ -92,7 +92,9 @@ def _cuerpo(environ: Environ, r: ResultadoDeTimbrado) -> tuple[str, bytes]:
     xml = r.xml or ""
     if "application/xml" in environ.get("HTTP_ACCEPT", ""):
         return "application/xml; charset=utf-8", xml.encode()
-    return _JSON, orjson.dumps({"uuid": str(r.uuid).upper(), "idd": r.idd, "repetido": r.repetido, "xml": xml})
+    return _JSON, orjson.dumps(
+        {"uuid": str(r.uuid).upper(), "idd": r.idd, "repetido": r.repetido, "xml": xml}
+    )
 
 
 def _solicitud(environ: Environ) -> SolicitudDeTimbrado:
@@ -134,7 +136,8 @@ def leer_json(body: bytes) -> dict[str, Any]:
         data = None
     if not isinstance(data, dict):
         raise DomainError(
-            Codigo.DATOS_INVALIDOS, "El cuerpo no es un objeto JSON válido. Revise comillas, comas y codificación."
+            Codigo.DATOS_INVALIDOS,
+            "El cuerpo no es un objeto JSON válido. Revise comillas, comas y codificación.",
         )
     return data
 

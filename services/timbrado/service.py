@@ -8,7 +8,6 @@ from uuid import UUID
 from nameko.extensions import DependencyProvider
 from nameko.rpc import rpc
 from nameko.timer import timer
-from sqlalchemy import text
 
 from services.timbrado.cfdi.certificados import Confianza
 from services.timbrado.cfdi.validacion import Validador
@@ -24,7 +23,7 @@ from shared.contracts.base import Vacio
 from shared.errors import campo_invalido
 from shared.ledger import sealing
 from shared.logging import get_logger
-from shared.messaging.bus import Bus
+from shared.messaging.bus import Bus, BusWorker
 from shared.messaging.cpu import offload
 from shared.messaging.events import event
 from shared.messaging.wire import WireError
@@ -45,7 +44,7 @@ class Pipeline(DependencyProvider):  # type: ignore[misc]
 
     _timbrador: Timbrador | None = None
 
-    def get_dependency(self, worker_ctx: Any) -> Timbrador:
+    def get_dependency(self, worker_ctx: Any) -> Timbrador:  # noqa: ARG002
         if self._timbrador is None:
             bus = next(e for e in self.container.extensions if isinstance(e, Bus))
             self._timbrador = build(bus)
@@ -58,8 +57,8 @@ def build(bus: Bus) -> Timbrador:
     if s.cfdi_autoridades_dir is None or s.pac_sandbox_dir is None:
         raise RuntimeError("CFDI_AUTORIDADES_DIR and PAC_SANDBOX_DIR must be set")
     Validador.precargar()
-    with bus.engine.connect() as connection:
-        consumo = connection.execute(text("SELECT id FROM cuentas WHERE tipo = 'consumo'")).scalar_one()
+    with bus.uow() as uow:
+        consumo = uow.repo.cuenta("consumo", "").id
 
     def read(ids: Any) -> Any:
         with bus.uow() as uow:
@@ -86,8 +85,8 @@ class TimbradoService:
     """Stocks, CTI, transfers and stampings."""
 
     name = "timbrado"
-    bus = Bus(Repositorio)
-    pipeline = Pipeline()
+    bus: BusWorker = Bus(Repositorio)
+    pipeline: Timbrador = Pipeline()
 
     @rpc(expected_exceptions=WireError)
     def timbrar_lote_v1(self, **payload: Any) -> dict[str, Any]:
@@ -162,7 +161,7 @@ class TimbradoService:
         try:
             while self.pipeline.conciliar():
                 pass
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001
             # The database or the PAC is away: the next second tries again, and no hold is lost.
             log.warning("conciliacion_fallida", error=str(exc))
 
@@ -171,7 +170,7 @@ class TimbradoService:
         try:
             while sealing.seal(self.bus.engine):
                 pass
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001
             log.warning("sellado_fallido", error=str(exc))
 
 

@@ -11,6 +11,7 @@ keeps working. Snapshots in `tests/contract` fail on an undeclared change.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Hashable
 from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
 from functools import cache
@@ -28,8 +29,6 @@ class _WireSchema(ma.Schema):
 
     class Meta:
         unknown = ma.EXCLUDE
-
-    TYPE_MAPPING: ClassVar[dict[type, type[ma.fields.Field[Any]]]] = {}
 
 
 class _DecimalText(ma.fields.Decimal):
@@ -110,9 +109,13 @@ class Evento(Generic[Carga]):
         return f"{self.servicio}.{self.nombre_corto}"
 
 
-@cache
 def schema_of(cls: type[Any]) -> ma.Schema:
     """The schema of a contract dataclass, built once per process."""
+    return _build(cast("Hashable", cls))
+
+
+@cache
+def _build(cls: Any) -> ma.Schema:
     return marshmallow_dataclass.class_schema(cls, base_schema=_WireSchema)()
 
 
@@ -124,7 +127,7 @@ def load(cls: type[Req], data: Any) -> Req:
         raise DomainError(
             Codigo.DATOS_INVALIDOS,
             "Algunos datos no son válidos. Corrija los campos señalados e intente de nuevo.",
-            errores=flatten(exc.normalized_messages()),
+            errores=flatten(exc.messages),
         ) from exc
 
 

@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 
 from shared.config import settings
 from shared.contracts.base import Evento, PeticionConClave, Rpc, dump, load
+from shared.correlation import correlation
 from shared.crash import crash_point
 from shared.errors import Codigo, DomainError
 from shared.logging import get_logger
@@ -30,7 +31,7 @@ from shared.messaging.relay import Relay
 from shared.messaging.rpc_client import no_disponible
 from shared.messaging.wire import CORRELATION_HEADER, DEADLINE_HEADER, WireError
 from shared.persistence.base import new_engine
-from shared.persistence.uow import UnitOfWork, correlation
+from shared.persistence.uow import UnitOfWork
 
 log = get_logger(__name__)
 Req = TypeVar("Req")

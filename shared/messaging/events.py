@@ -80,7 +80,12 @@ class EventEntrypoint(Entrypoint, HeaderDecoder):  # type: ignore[misc]
             self.queue_consumer.requeue_message(message)
 
     def handle_result(
-        self, message: Any, body: Any, worker_ctx: Any, result: Any, exc_info: Any
+        self,
+        message: Any,
+        body: Any,
+        worker_ctx: Any,
+        result: Any,
+        exc_info: Any,  # noqa: ARG002
     ) -> tuple[Any, Any]:
         if exc_info is not None:
             try:

@@ -16,6 +16,7 @@ from typing import Any
 from kombu import Connection, Consumer, Exchange, Producer, Queue
 
 from shared.contracts.base import Req, Resp, Rpc, dump, load
+from shared.correlation import correlation
 from shared.errors import Codigo, DomainError
 from shared.logging import get_logger
 from shared.messaging.wire import (
@@ -25,7 +26,6 @@ from shared.messaging.wire import (
     SERIALIZER,
     domain_error_of,
 )
-from shared.persistence.uow import correlation
 
 log = get_logger(__name__)
 

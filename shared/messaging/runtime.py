@@ -47,10 +47,8 @@ def check_environment() -> None:
     """Refuse to start on a library or wait function that is known to break us."""
     if version("nameko") != NAMEKO:
         raise RuntimeError(f"nameko {version('nameko')} is installed, {NAMEKO} is needed ({nameko.__file__})")
-    if psycopg.waiting.wait.__name__ != "wait_selector":
-        raise RuntimeError(
-            f"psycopg waits with {psycopg.waiting.wait.__name__}: it would block the event loop"
-        )
+    if psycopg.waiting.wait is not psycopg.waiting.wait_selector:
+        raise RuntimeError(f"psycopg waits with {psycopg.waiting.wait}: it would block the event loop")
 
 
 def wait_for_broker(url: str, deadline: float = 60.0) -> None:

@@ -8,7 +8,6 @@ transaction, and the relay publishes them afterwards.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Generic, TypeVar
@@ -19,13 +18,11 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from shared.contracts.base import Carga, Evento, PeticionConClave, dump, request_hash
+from shared.correlation import correlation
 from shared.crash import crash_point
 from shared.errors import Codigo, DomainError
 
 R = TypeVar("R")
-
-#: W3C trace id of the call being served; set by the bus, written to every event and log line.
-correlation: ContextVar[str] = ContextVar("correlation", default="")
 
 _OUTBOX = text(
     "INSERT INTO outbox (evento_id, evento, carga, correlacion)"

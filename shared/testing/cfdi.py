@@ -293,7 +293,8 @@ def cadena_original(raiz: etree._Element) -> bytes:
 @cache
 def _xslt() -> etree.XSLT:
     spec = find_spec("satcfdi")
-    assert spec is not None and spec.origin is not None, "satcfdi is a dependency"
+    assert spec is not None
+    assert spec.origin is not None, "satcfdi is a dependency"
     sat = Path(spec.origin).parent / "transform" / "schemas" / "www.sat.gob.mx" / "sitio_internet" / "cfd"
     return etree.XSLT(etree.parse(sat / "4" / "cadenaoriginal_4_0" / "cadenaoriginal_4_0.xslt"))
 

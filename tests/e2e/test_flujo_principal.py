@@ -110,7 +110,9 @@ def test_a_transfer_with_the_same_key_happens_once(sistema: Sistema) -> None:
 def test_money_needs_a_key_and_a_confirmation(sistema: Sistema) -> None:
     s = sistema.sesion("distribuidor")
     ruta = f"/v1/ctis/{sistema.demo['cti']['id']}/transferencias"
-    r = s.post(ruta, json={"cantidad": 1, "importe": "1.00", "confirmar": True}, headers={"Idempotency-Key": ""})
+    r = s.post(
+        ruta, json={"cantidad": 1, "importe": "1.00", "confirmar": True}, headers={"Idempotency-Key": ""}
+    )
     assert (r.status_code, r.json()["code"]) == (400, "clave_requerida")
     r = s.post(ruta, json={"cantidad": 1, "importe": "1.00"})
     assert (r.status_code, r.json()["code"]) == (422, "confirmacion_requerida")
@@ -146,7 +148,10 @@ def _malo(sistema: Sistema, nombre: str) -> bytes:
         case "roto":
             return bueno[:-20]
         case "xxe":
-            return b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]>' + bueno.replace(b"?>", b"?>", 1)[38:]
+            return (
+                b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]>'
+                + bueno.replace(b"?>", b"?>", 1)[38:]
+            )
         case "bomba":
             return b'<!DOCTYPE a [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]><a>&b;</a>'
         case "ajeno":
@@ -241,7 +246,8 @@ def test_puntos_and_a_licence(sistema: Sistema) -> None:
     s = sistema.sesion("distribuidor")
     nic = sistema.demo["cliente"]["nic"]
     r = s.post(
-        f"/v1/clientes/{nic}/puntos/transferencias", json={"puntos": "100.00", "importe": "100.00", "confirmar": True}
+        f"/v1/clientes/{nic}/puntos/transferencias",
+        json={"puntos": "100.00", "importe": "100.00", "confirmar": True},
     )
     assert r.status_code == 201, r.text
     r = s.post(f"/v1/clientes/{nic}/licencias", json={"producto": "FACTUDESK"})

@@ -49,11 +49,14 @@ class Banco:
         """Balance and holds of the CTI."""
         with self.engine.connect() as connection:
             row = connection.execute(
-                text("SELECT saldo, retenido FROM cuentas WHERE tipo = 'cti' AND titular = :t"), {"t": self.cti}
+                text("SELECT saldo, retenido FROM cuentas WHERE tipo = 'cti' AND titular = :t"),
+                {"t": self.cti},
             ).one()
             return row.saldo, row.retenido
 
-    def timbrar(self, *xmls: bytes, contrasena: str = CLAVE, idd: str | None = None) -> list[c.ResultadoDeTimbrado]:
+    def timbrar(
+        self, *xmls: bytes, contrasena: str = CLAVE, idd: str | None = None
+    ) -> list[c.ResultadoDeTimbrado]:
         lote = [
             c.SolicitudDeTimbrado(cti=self.cti, contrasena=contrasena, xml=x.decode(), idd=idd) for x in xmls
         ]
@@ -189,7 +192,10 @@ def test_wrong_password_unknown_cti_and_blocked_cti_spend_nothing(banco: Banco) 
     banco.timbrar(xml)
     with banco.uow() as uow:
         cuentas.bloquear_cti(
-            uow, c.BloquearCti(clave="x", cuenta_id=banco.cm, cti=banco.cti, bloqueada=True, motivo="Falta de pago")
+            uow,
+            c.BloquearCti(
+                clave="x", cuenta_id=banco.cm, cti=banco.cti, bloqueada=True, motivo="Falta de pago"
+            ),
         )
         uow.commit()
     [r] = banco.timbrar(banco.factura("D2"))
@@ -202,7 +208,9 @@ def test_a_changed_password_stops_whoever_remembers_the_old_one(banco: Banco) ->
     with banco.uow() as uow:
         cuentas.restablecer_contrasena(hash_password)(
             uow,
-            c.RestablecerContrasena(clave="y", cuenta_id=banco.cm, cti=banco.cti, contrasena="otra-contrasena-nueva"),
+            c.RestablecerContrasena(
+                clave="y", cuenta_id=banco.cm, cti=banco.cti, contrasena="otra-contrasena-nueva"
+            ),
         )
         uow.commit()
     [r] = banco.timbrar(banco.factura("E2"))
@@ -219,7 +227,9 @@ def test_an_idd_names_one_invoice(banco: Banco) -> None:
     [d] = banco.timbrar(banco.factura("F2"), idd="mi-1")
     assert a.uuid == b.uuid
     assert d.error == "clave_reutilizada"
-    hallado = banco.timbrador.consultar(c.ConsultarTimbrado(cti=banco.cti, contrasena=CLAVE, uuid_o_idd="mi-1"))
+    hallado = banco.timbrador.consultar(
+        c.ConsultarTimbrado(cti=banco.cti, contrasena=CLAVE, uuid_o_idd="mi-1")
+    )
     assert hallado.uuid == a.uuid
     assert banco.saldo() == (9, 0)
 
@@ -298,7 +308,8 @@ def test_the_database_refuses_what_the_code_would_never_do(banco: Banco) -> None
 def test_a_transfer_is_refused_whole_when_stock_lacks(banco: Banco) -> None:
     with banco.uow() as uow, pytest.raises(DomainError) as exc:
         transferencias.transferir(
-            uow, c.Transferir(clave="z", cuenta_id=banco.cm, cti=banco.cti, cantidad=5_000, importe=Decimal(1))
+            uow,
+            c.Transferir(clave="z", cuenta_id=banco.cm, cti=banco.cti, cantidad=5_000, importe=Decimal(1)),
         )
     assert exc.value.code == "saldo_insuficiente"
     assert "990" in exc.value.detail

@@ -82,7 +82,9 @@ class Induxsoft:
             body = orjson.dumps({"success": False, "message": _message(exc)})
         except Exception:
             log.exception("unexpected_error", path=environ.get("PATH_INFO"))
-            body = orjson.dumps({"success": False, "message": "No pudimos completar el timbrado. Intente de nuevo."})
+            body = orjson.dumps(
+                {"success": False, "message": "No pudimos completar el timbrado. Intente de nuevo."}
+            )
         start_response(
             "200 OK",
             [("Content-Type", "application/json; charset=utf-8"), ("Content-Length", str(len(body)))],

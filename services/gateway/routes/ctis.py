@@ -155,7 +155,11 @@ class Contrasena(MethodView):
             llamar(
                 c.RESTABLECER_CONTRASENA,
                 c.RestablecerContrasena(
-                    clave=clave_idempotencia(), cuenta_id=yo.cuenta_id, cti=cti, actor=str(yo.perfil_id), **datos
+                    clave=clave_idempotencia(),
+                    cuenta_id=yo.cuenta_id,
+                    cti=cti,
+                    actor=str(yo.perfil_id),
+                    **datos,
                 ),
             )
         )
@@ -178,7 +182,11 @@ class Transferencias(MethodView):
             llamar(
                 c.TRANSFERIR,
                 c.Transferir(
-                    clave=clave_idempotencia(), cuenta_id=yo.cuenta_id, cti=cti, actor=str(yo.perfil_id), **datos
+                    clave=clave_idempotencia(),
+                    cuenta_id=yo.cuenta_id,
+                    cti=cti,
+                    actor=str(yo.perfil_id),
+                    **datos,
                 ),
             )
         )
@@ -226,7 +234,9 @@ class Emision(MethodView):
         return dump(
             llamar(
                 c.EMITIR,
-                c.Emitir(clave=clave_idempotencia(), cuenta_id=yo.cuenta_id, actor=str(yo.perfil_id), **datos),
+                c.Emitir(
+                    clave=clave_idempotencia(), cuenta_id=yo.cuenta_id, actor=str(yo.perfil_id), **datos
+                ),
             )
         )
 

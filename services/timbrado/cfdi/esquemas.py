@@ -108,7 +108,7 @@ class _Recortador(etree.Resolver):
         """(target namespace, type name) → values."""
         self.atributos: list[tuple[str, str | None, etree._Element]] = []
 
-    def resolve(self, system_url: str | None, public_id: str | None, context: Any) -> Any:
+    def resolve(self, system_url: str | None, public_id: str | None, context: Any) -> Any:  # noqa: ARG002
         ruta = (RAIZ_SAT / (system_url or "")).resolve()
         if not ruta.is_relative_to(RAIZ_SAT.resolve()):
             raise ValueError(f"schema outside the SAT's folder: {system_url}")

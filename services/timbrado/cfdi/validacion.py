@@ -29,7 +29,7 @@ PLAZO: Final = timedelta(hours=72)
 """From Fecha to the stamp (RMF 2.7.2.9)."""
 TOLERANCIA: Final = timedelta(minutes=5)
 """How far ahead the issuer's clock may be."""
-_MINIMA: Final = datetime(2012, 1, 1)
+_MINIMA: Final = datetime(2012, 1, 1)  # noqa: DTZ001 (local, as Fecha is)
 
 
 @dataclass(frozen=True, slots=True)
