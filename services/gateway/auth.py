@@ -88,12 +88,17 @@ def vigilar(app: Flask) -> None:
 
 def requisito_de(app: Flask, endpoint: str | None, metodo: str) -> tuple[str, str] | None:
     """The mark of a route's view, whether a function or a method of a MethodView."""
-    view = app.view_functions.get(endpoint or "")
+    marca: tuple[str, str] | None = getattr(vista(app, endpoint, metodo), _MARCA, None)
+    return marca
+
+
+def vista(app: Flask, endpoint: str | None, metodo: str) -> Any:
+    """The function that serves a route with a method."""
+    view: Any = app.view_functions.get(endpoint or "")
     clase = getattr(view, "view_class", None)
     if clase is not None:
         view = getattr(clase, metodo.lower(), None) or getattr(clase, "get", None)
-    marca: tuple[str, str] | None = getattr(view, _MARCA, None)
-    return marca
+    return view
 
 
 def sin_marca(app: Flask) -> list[str]:

@@ -65,6 +65,8 @@ def test_lista_en_json_y_csv(http: Any, con_sesion: dict[str, str]) -> None:
     assert r.content_type == "text/csv; charset=utf-8"
     assert r.headers["Link"] == '</v1/cosas?limite=2&cursor=abc>; rel="next"'
     lineas = r.data.decode("utf-8-sig").splitlines()
+    vacia = http.get("/v1/cosas?limite=1", headers={**con_sesion, "Accept": "text/csv"})
+    assert vacia.data.decode("utf-8-sig") == "nombre,cuantos,tipo,importe,etiquetas\r\n"
     assert lineas[0] == "nombre,cuantos,tipo,importe,etiquetas"
     assert lineas[1] == '\'=1+1,1,a,5.00,"[""x"",""y""]"'
     assert lineas[2] == '"Ñandú, ""dos""",-2,,-3.50,'
