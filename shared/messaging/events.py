@@ -83,9 +83,9 @@ class EventEntrypoint(Entrypoint, HeaderDecoder):  # type: ignore[misc]
         self,
         message: Any,
         body: Any,
-        worker_ctx: Any,
+        worker_ctx: Any,  # noqa: ARG002
         result: Any,
-        exc_info: Any,  # noqa: ARG002
+        exc_info: Any,
     ) -> tuple[Any, Any]:
         if exc_info is not None:
             try:
