@@ -18,14 +18,17 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from deploy.local.contenedores import PostgresContenedor, RabbitContenedor, hay_docker
 from deploy.local.guardian import limpiar, vigilar
 from deploy.local.procesos import nacimiento
 from deploy.local.puertos import libres
 from deploy.local.servidores import PostgresPrivado, PuertosRabbit, RabbitPrivado
+
+if TYPE_CHECKING:
+    from deploy.local.contenedores import PostgresContenedor, RabbitContenedor
 
 RAIZ = Path(__file__).resolve().parents[1]
 
@@ -46,6 +49,9 @@ class Servidores:
         self._postgres: PostgresPrivado | PostgresContenedor
         self._rabbit: RabbitPrivado | RabbitContenedor
         if docker:
+            # testcontainers takes half a second to import, and most runs have no engine.
+            from deploy.local.contenedores import PostgresContenedor, RabbitContenedor
+
             self._postgres = PostgresContenedor(pg, clave, fsync=fsync)
             self._rabbit = RabbitContenedor(puertos, "pruebas", clave)
         else:
@@ -118,8 +124,16 @@ def correr_modulo(modulo: str, *argumentos: str, **variables: str) -> None:
         pytest.fail(f"python -m {modulo} {' '.join(argumentos)} failed:\n{hecho.stdout}{hecho.stderr}")
 
 
+def _hay_docker() -> bool:
+    """Say whether a Docker engine answers."""
+    try:
+        return subprocess.run(["docker", "info"], capture_output=True, timeout=5).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
 def _sesion(*, fsync: bool) -> Iterator[Servidores]:
-    clase = os.environ.get("PRUEBAS_SERVIDORES") or ("docker" if hay_docker() else "local")
+    clase = os.environ.get("PRUEBAS_SERVIDORES") or ("docker" if _hay_docker() else "local")
     carpeta = Path(tempfile.mkdtemp(prefix="cuenta-maestra-pruebas-", dir="/var/tmp"))
     # PostgreSQL runs as another account when we are root, and has to get through this folder.
     carpeta.chmod(0o711)

@@ -5,8 +5,6 @@ They offer what `deploy.local.servidores` offers, so that a test does not know w
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -17,18 +15,6 @@ from deploy.local.servidores import PLANTILLAS, Postgres, PuertosRabbit, Rabbit
 
 IMAGEN_POSTGRES = "postgres:15-bookworm"
 IMAGEN_RABBIT = "rabbitmq:4.1-management"
-
-
-def hay_docker() -> bool:
-    """Say whether a Docker engine answers."""
-    docker = shutil.which("docker")
-    if docker is None:
-        return False
-    try:
-        hecho = subprocess.run([docker, "info"], capture_output=True, timeout=5)
-    except subprocess.TimeoutExpired:
-        return False
-    return hecho.returncode == 0
 
 
 class _Contenedor:
