@@ -1,0 +1,1 @@
+"""Peers of the bench: the same stamping built in other ways."""

@@ -1,0 +1,120 @@
+"""Peer: stock nameko, one RPC and one lot per request: http → RpcProxy → the same pipeline with a lot of one.
+
+`python -m tests.bench.peers.nameko_plano http|servicio`. Nothing of shared.messaging's own runtime: stock
+proxy, persistent messages, JSON.
+"""
+
+# ruff: noqa: E402
+from __future__ import annotations
+
+import os
+
+os.environ["PSYCOPG_WAIT_FUNC"] = "wait_selector"
+
+import eventlet
+
+eventlet.monkey_patch()
+
+import base64
+import json
+import sys
+from typing import Any
+
+from nameko.extensions import DependencyProvider
+from nameko.rpc import RpcProxy, rpc
+from nameko.runners import ServiceRunner
+from nameko.web.handlers import http
+
+from services.timbrado.repository import Repositorio
+from services.timbrado.service import build
+from services.timbrado.use_cases.timbrar import Timbrador
+from shared.config import settings
+from shared.contracts.timbrado import LoteDeTimbrado, SolicitudDeTimbrado
+from shared.persistence.base import new_engine
+from shared.persistence.uow import UnitOfWork
+
+
+class _Base:
+    """What `build` asks of the bus: an engine and units of work. No relay."""
+
+    def __init__(self) -> None:
+        url = settings().database_url
+        assert url is not None
+        self.engine = new_engine(url, settings().db_pool)
+
+    def uow(self) -> UnitOfWork[Repositorio]:
+        return UnitOfWork(self.engine, Repositorio)
+
+
+class Pipeline(DependencyProvider):  # type: ignore[misc]
+    """The same `Timbrador`, one per process."""
+
+    def setup(self) -> None:
+        self._timbrador = build(_Base())  # type: ignore[arg-type]
+
+    def get_dependency(self, worker_ctx: Any) -> Timbrador:
+        return self._timbrador
+
+
+class Plano:
+    """The service."""
+
+    name = "plano"
+    pipeline = Pipeline()
+
+    @rpc  # type: ignore[untyped-decorator]
+    def timbrar(self, cti: str, contrasena: str, xml: str) -> dict[str, Any]:
+        lote = LoteDeTimbrado(solicitudes=[SolicitudDeTimbrado(cti=cti, contrasena=contrasena, xml=xml)])
+        [r] = self.pipeline.timbrar_lote(lote).resultados
+        if r.error is not None:
+            return {"error": str(r.error), "detail": r.detail}
+        return {"uuid": str(r.uuid).upper(), "idd": r.idd, "repetido": r.repetido, "xml": r.xml}
+
+    @rpc  # type: ignore[untyped-decorator]
+    def validar(self, cti: str, contrasena: str, xml: str) -> dict[str, Any]:
+        r = self.pipeline.validar(SolicitudDeTimbrado(cti=cti, contrasena=contrasena, xml=xml))
+        return {"error": str(r.error)} if r.error is not None else {"valido": True}
+
+
+class PlanoHttp:
+    """The gateway."""
+
+    name = "plano_http"
+    plano = RpcProxy("plano")
+
+    @http("POST", "/v1/timbrado")  # type: ignore[untyped-decorator]
+    def timbrar(self, request: Any) -> Any:
+        return _respuesta(self.plano.timbrar(*_argumentos(request)))
+
+    @http("POST", "/v1/timbrado/validaciones")  # type: ignore[untyped-decorator]
+    def validar(self, request: Any) -> Any:
+        return _respuesta(self.plano.validar(*_argumentos(request)))
+
+
+def _argumentos(request: Any) -> tuple[str, str, str]:
+    credencial = base64.b64decode(request.headers["Authorization"].removeprefix("Basic ")).decode()
+    cti, _, contrasena = credencial.partition(":")
+    return cti, contrasena, request.get_data().decode()
+
+
+def _respuesta(datos: dict[str, Any]) -> tuple[int, dict[str, str], str]:
+    return 422 if "error" in datos else 200, {"Content-Type": "application/json"}, json.dumps(datos)
+
+
+def main(papel: str) -> None:
+    """Run one process of the peer."""
+    s = settings()
+    # Stock is 10 workers; the HTTP side gets one per caller, so that callers never queue there.
+    config = {
+        "AMQP_URI": s.amqp_url,
+        "WEB_SERVER_ADDRESS": f"127.0.0.1:{s.http_port}",
+        "max_workers": 64 if papel == "http" else 10,
+    }
+    runner = ServiceRunner(config)
+    runner.add_service(PlanoHttp if papel == "http" else Plano)
+    runner.start()
+    runner.wait()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
