@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -57,10 +58,14 @@ class Sistema:
         cti, contrasena = cti or self.demo["cti"]["id"], contrasena or self.demo["cti"]["contrasena"]
         return {"Authorization": "Basic " + base64.b64encode(f"{cti}:{contrasena}".encode()).decode()}
 
+    @cached_property
+    def emisor(self) -> cfdi.Emisor:
+        """The test issuer, whose CSD the installation's authority signed."""
+        return cfdi.preparar(self.instalacion.dir / "cfdi").emisor("EKU9003173C9")
+
     def factura(self, **datos: Any) -> bytes:
         """A fresh sealed CFDI 4.0 of the test issuer."""
-        emisor = cfdi.preparar(self.instalacion.dir / "cfdi").emisor("EKU9003173C9")
-        return cfdi.factura(emisor, folio=uuid4().hex[:12], **datos)
+        return cfdi.factura(self.emisor, folio=uuid4().hex[:12], **datos)
 
     def timbrar(self, xml: bytes, **headers: str) -> requests.Response:
         return requests.post(
