@@ -40,6 +40,14 @@ _CHAIN = text(
 )
 
 
+#: A movement that the queue has lost, or whose links someone took off the end of a chain.
+_UNSEALED = text(
+    "SELECT m.id FROM movimientos m WHERE NOT EXISTS (SELECT FROM por_sellar p WHERE p.movimiento_id = m.id)"
+    " AND (NOT EXISTS (SELECT FROM cadena c WHERE c.cuenta_id = m.origen AND c.movimiento_id = m.id)"
+    " OR NOT EXISTS (SELECT FROM cadena c WHERE c.cuenta_id = m.destino AND c.movimiento_id = m.id)) ORDER BY m.id"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Eslabon:
     """One link of an account's chain."""
@@ -95,7 +103,7 @@ def verify(connection: Connection) -> list[str]:
     """Every broken invariant of the ledger, in words; empty when all hold.
 
     Balances equal the movements, holds equal `retenido`, nothing is negative, every link of every chain
-    follows from the one before.
+    follows from the one before, and every movement is in both its chains or waits for the sealer.
     """
     problems: list[str] = []
     rows = connection.execute(
@@ -132,4 +140,7 @@ def verify(connection: Connection) -> list[str]:
         if (r.secuencia, r.saldo, bytes(r.sello)) != (secuencia + 1, saldo, esperado):
             problems.append(f"account {r.cuenta_id}: the chain breaks at link {r.secuencia}")
         anterior[r.cuenta_id] = (r.secuencia, r.saldo, bytes(r.sello))
+    problems += [
+        f"movement {r.id}: neither sealed nor waiting to be sealed" for r in connection.execute(_UNSEALED)
+    ]
     return problems
