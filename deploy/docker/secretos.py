@@ -6,7 +6,8 @@ import shutil
 from pathlib import Path
 
 from deploy.lanzar import formatear
-from deploy.local.servidores import PLANTILLAS, Postgres
+from deploy.local.servidores import Postgres
+from deploy.local.servidores.rabbit import AJUSTES
 from deploy.secretos import RUTAS, clave, escribir, preparar_llaves
 from deploy.servicios import SERVICIOS
 
@@ -25,7 +26,7 @@ def main(salida: Path = Path("/salida")) -> None:
     _publicar(salida / "postgres" / "clave", claves["postgres"])
     _publicar(
         salida / "rabbitmq" / "50-cuenta-maestra.conf",
-        (PLANTILLAS / "rabbitmq" / "rabbitmq.conf").read_text()
+        (AJUSTES / "rabbitmq.conf").read_text()
         + f"default_user = {USUARIO_AMQP}\ndefault_pass = {claves['rabbitmq']}\n",
     )
     servidor = Postgres(5432, claves["postgres"], "postgres")

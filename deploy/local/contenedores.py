@@ -11,7 +11,9 @@ from pathlib import Path
 from testcontainers.core.container import DockerContainer
 
 from deploy.local.procesos import ArranqueFallido, esperar
-from deploy.local.servidores import PLANTILLAS, Postgres, PuertosRabbit, Rabbit
+from deploy.local.servidores import Postgres, PuertosRabbit, Rabbit
+
+PLANTILLAS = Path(__file__).resolve().parents[1]
 
 IMAGEN_POSTGRES = "postgres:15-bookworm"
 IMAGEN_RABBIT = "rabbitmq:4.1-management"
