@@ -7,6 +7,7 @@ import csv
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -83,8 +84,8 @@ def test_every_valid_document_is_stamped_once(sistema: Sistema, csds: dict[str, 
     assert len(timbrados) >= 185, rechazados
 
 
-def _induxsoft(sistema: Sistema, xml: bytes) -> dict[str, object]:
-    respuesta: dict[str, object] = requests.post(
+def _induxsoft(sistema: Sistema, xml: bytes) -> dict[str, Any]:
+    respuesta: dict[str, Any] = requests.post(
         f"{sistema.url}/comprobantes/timbrar/",
         json={
             "cti": sistema.demo["cti"]["id"],
