@@ -189,6 +189,8 @@ class Banco:
                 m = self._cargar(
                     celda.sistema, "/v1/timbrado", celda.concurrentes, ctis, documentos, segundos
                 )
+        if celda.sistema == "nuestro":
+            celda.lotes.append(self._lote_medio(m.buenas))
         celda.buenas += m.buenas
         celda.malas += m.malas
         celda.segundos += m.segundos
@@ -233,6 +235,17 @@ class Banco:
                 if fila == (False,):
                     return
                 time.sleep(0.1)
+
+    def _lote_medio(self, ultimos: int) -> float:
+        """Mean stampings per lot of the newest: a lot is one transaction, whose rows share `now()`."""
+        with psycopg.connect(self.inst.base("timbrado").replace("+psycopg", "")) as db:
+            fila = db.execute(
+                "SELECT count(*)::float / greatest(1, count(DISTINCT creado_en)) FROM"
+                " (SELECT creado_en FROM timbrados ORDER BY creado_en DESC LIMIT %s) t",
+                (ultimos,),
+            ).fetchone()
+        assert fila is not None
+        return float(fila[0])
 
     def detener(self) -> None:
         """Stop the peers."""

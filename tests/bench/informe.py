@@ -29,6 +29,8 @@ class Celda:
     maquina: list[float] = field(default_factory=list)
     por_ronda: list[float] = field(default_factory=list)
     latencias: list[float] = field(default_factory=list)
+    lotes: list[float] = field(default_factory=list)
+    """Mean stampings per lot, of ours."""
     ejemplo_malo: str = ""
 
     @property
@@ -55,7 +57,8 @@ class Celda:
             "cpu_ms_por_timbre": {g: round(v, 3) for g, v in self.ms_por_timbre().items()},
             "cpu_utilizacion": {g: round(v / self.segundos, 3) for g, v in self.cpu.items() if self.segundos},
             "maquina": [round(m, 3) for m in self.maquina],
-            "pico_mib": {g: round(v, 1) for g, v in self.pico_mib.items()}, "ejemplo_malo": self.ejemplo_malo,
+            "pico_mib": {g: round(v, 1) for g, v in self.pico_mib.items()}, "lotes": [round(x, 1) for x in self.lotes],
+            "ejemplo_malo": self.ejemplo_malo,
         }  # fmt: skip
 
 
@@ -82,10 +85,10 @@ def markdown(celdas: list[Celda], titulo: str, notas: list[str], nucleos: int) -
     partes += ["", "## Ratios", "", *_razones(por)]
     partes += ["", "## CPU-ms per stamping and peak MiB by group of processes", ""]
     partes += _tabla(
-        ["load", "callers", "system", "CPU-ms", "peak MiB"],
+        ["load", "callers", "system", "CPU-ms", "peak MiB", "mean lot"],
         (
             [CASOS[c.caso], str(c.concurrentes), NOMBRES[c.sistema], _grupos(c.ms_por_timbre(), 2),
-             _grupos(c.pico_mib, 0)]
+             _grupos(c.pico_mib, 0), f"{sum(c.lotes) / len(c.lotes):.1f}" if c.lotes else "1"]
             for c in celdas
         ),
     )  # fmt: skip

@@ -8,7 +8,8 @@ import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from deploy.local.servidores import PostgresPrivado, binarios_postgres
+from deploy.local.servidores import PostgresPrivado
+from deploy.local.servidores.postgres import binarios_postgres
 
 # Ids are derived from one random number, so that nothing has to be read back.
 GUION = r"""
