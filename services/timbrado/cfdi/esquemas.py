@@ -99,6 +99,10 @@ class _Esquema:
     """By element tag in Clark notation."""
 
 
+#: What libxml2 sees instead of the real folder, whose name may hold a space, which a URL may not.
+_BASE: Final = "file:///sat/"
+
+
 class _Recortador(etree.Resolver):
     """Serves the SAT's files to the schema compiler with the long enumerations taken out and kept."""
 
@@ -109,7 +113,7 @@ class _Recortador(etree.Resolver):
         self.atributos: list[tuple[str, str | None, etree._Element]] = []
 
     def resolve(self, system_url: str | None, public_id: str | None, context: Any) -> Any:  # noqa: ARG002
-        ruta = (RAIZ_SAT / (system_url or "")).resolve()
+        ruta = (RAIZ_SAT / (system_url or "").removeprefix(_BASE)).resolve()
         if not ruta.is_relative_to(RAIZ_SAT.resolve()):
             raise ValueError(f"schema outside the SAT's folder: {system_url}")
         arbol = etree.parse(ruta).getroot()
@@ -126,7 +130,11 @@ class _Recortador(etree.Resolver):
         self.atributos += [
             (espacio, a.get("type"), a) for a in arbol.iter(f"{_XS}attribute") if a.get("type")
         ]
-        return self.resolve_string(etree.tostring(arbol, encoding="UTF-8"), context, base_url=str(ruta))
+        return self.resolve_string(
+            etree.tostring(arbol, encoding="UTF-8"),
+            context,
+            base_url=_BASE + ruta.relative_to(RAIZ_SAT.resolve()).as_posix(),
+        )
 
     def reglas(self) -> dict[str, tuple[_Regla, ...]]:
         """Where the catalogues taken out are used: attributes of the schemas served so far."""
@@ -152,11 +160,11 @@ def _compilar(importados: dict[str, str]) -> _Esquema:
     parser = etree.XMLParser(no_network=True, resolve_entities=False)
     parser.resolvers.add(recortador)
     imports = "".join(
-        f'<xs:import namespace="{espacio}" schemaLocation="{RAIZ_SAT / archivo}"/>'
+        f'<xs:import namespace="{espacio}" schemaLocation="{_BASE}{archivo}"/>'
         for espacio, archivo in importados.items()
     )
     conductor = f'<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">{imports}</xs:schema>'
-    xsd = etree.XMLSchema(etree.fromstring(conductor, parser, base_url=str(RAIZ_SAT / "conductor.xsd")))
+    xsd = etree.XMLSchema(etree.fromstring(conductor, parser, base_url=_BASE + "conductor.xsd"))
     return _Esquema(xsd, recortador.reglas())
 
 
