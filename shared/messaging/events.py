@@ -7,6 +7,7 @@ after the last try to `….muertas`, from where `python -m shared.messaging.muer
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -115,7 +116,12 @@ class EventEntrypoint(Entrypoint, HeaderDecoder):  # type: ignore[misc]
                 serializer=SERIALIZER,
                 delivery_mode=2,
                 message_id=message.properties["message_id"],
-                headers={**(message.headers or {}), "intento": attempt + 1, "error": error[:500]},
+                headers={
+                    **(message.headers or {}),
+                    "intento": attempt + 1,
+                    "error": error[:500],
+                    "fallo_en": int(time.time()),
+                },
                 retry=False,
             )
 
