@@ -56,7 +56,7 @@ class Prueba:
 
 if __name__ == "__main__":
     # One retry after a second, then dead.
-    events.RETRY_DELAYS = (1,)  # type: ignore[attr-defined]
+    events.RETRY_DELAYS = (1,)  # type: ignore[attr-defined,assignment]
     modulo = ModuleType("services.prueba.service")
     modulo.SERVICE = Prueba  # type: ignore[attr-defined]
     sys.modules["services.prueba.service"] = modulo
