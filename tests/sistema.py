@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,7 @@ import requests
 from deploy.local import arriba, operar
 from deploy.local.guardian import limpiar, vigilar
 from deploy.local.instalacion import Instalacion
-from deploy.local.procesos import nacimiento
+from deploy.local.procesos import descendientes, nacimiento
 from deploy.local.supervision import Supervisor
 from deploy.local.verificar import verificar
 from shared.persistence.base import new_engine
@@ -84,6 +84,19 @@ class Sistema:
         """kill -9 one process of a service, or all."""
         for pid in self.pids(servicio)[: 1 if uno else None]:
             os.kill(pid, signal.SIGKILL)
+
+    @contextmanager
+    def congelado(self, servidor: str) -> Iterator[None]:
+        """SIGSTOP a server with everything under it: connections stay open and nobody answers."""
+        pids = [p for raiz in self.pids(servidor) for p in (raiz, *descendientes(raiz))]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in reversed(pids):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
     def esperar_lista(self) -> None:
         arriba.esperar_lista(self.instalacion, Supervisor(self.instalacion))

@@ -51,7 +51,8 @@ def ruta_consulta(cliente: RpcClient) -> App:
 
     def consultar(environ: Environ) -> tuple[str, bytes]:
         cti, contrasena = credenciales(environ)
-        clave = environ["PATH_INFO"].removeprefix("/v1/timbrado/")
+        # WSGI hands the path over as latin-1 (PEP 3333).
+        clave = environ["PATH_INFO"].encode("latin-1").decode(errors="replace").removeprefix("/v1/timbrado/")
         hallado = cliente.llamar(
             CONSULTAR_TIMBRADO, ConsultarTimbrado(cti=cti, contrasena=contrasena, uuid_o_idd=clave)
         )

@@ -123,6 +123,27 @@ def test_postgres_dies_under_load(sistema: Sistema) -> None:
     assert len(set(carga.uuids)) == 80
 
 
+@pytest.mark.parametrize("servidor", ["postgres", "rabbitmq"])
+def test_a_frozen_server_gives_503_within_the_deadline(sistema: Sistema, servidor: str) -> None:
+    sistema.esperar_lista()
+    vender(sistema, 5)
+    s = sistema.sesion("distribuidor")
+    xml = sistema.factura()
+    with sistema.congelado(servidor), ThreadPoolExecutor(2) as grupo:
+        inicio = time.monotonic()
+        timbrado = grupo.submit(sistema.timbrar, xml)
+        lista = grupo.submit(s.get, "/v1/ctis")
+        for r in (timbrado.result(), lista.result()):
+            assert (r.status_code, r.json()["code"]) == (503, "no_disponible"), r.text
+            assert int(r.headers["Retry-After"]) > 0
+        assert time.monotonic() - inicio < 16
+    sistema.esperar_lista()
+    carga = Carga(sistema)
+    carga.correr(3, 3)
+    assert carga.errores == []
+    assert sistema.timbrar(xml).status_code == 200
+
+
 @pytest.mark.parametrize(
     "modo", ["rechazar", "tiempo_agotado_antes", "tiempo_agotado_despues", "repetido_sin_xml", "basura"]
 )
