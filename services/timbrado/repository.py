@@ -207,7 +207,8 @@ class MemoriaPostgres:
     """The sandbox PAC's memory: another company's database, so each call is a transaction of its own."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        # One statement a call: a transaction around it would be two more round trips.
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def guardar(self, filas: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
         """Insert where new; the stored TFD of every huella."""

@@ -184,12 +184,16 @@ Result = TypeVar("Result")
 
 
 def _with_retry(action: Callable[[], Result]) -> Result:
-    """Run a transaction again when PostgreSQL chose it as the victim of a deadlock."""
+    """Run a transaction again when PostgreSQL chose it as a deadlock's victim, or a restart cut its connection.
+
+    Safe even when the cut hid a commit: a call has its idempotency key, an event its inbox row.
+    """
     for attempt in range(_ATTEMPTS):
         try:
             return action()
         except DBAPIError as exc:
-            if getattr(exc.orig, "sqlstate", None) not in _RETRYABLE or attempt == _ATTEMPTS - 1:
+            again = exc.connection_invalidated or getattr(exc.orig, "sqlstate", None) in _RETRYABLE
+            if not again or attempt == _ATTEMPTS - 1:
                 raise
             eventlet.sleep(0.01 * (attempt + 1))
     raise AssertionError("unreachable")

@@ -24,6 +24,7 @@ _TAKE = text(
     " RETURNING evento_id, evento, carga, correlacion"
 )
 _IDLE = 1.0
+_GATHER = 0.05
 _PUBLISH_TIMEOUT = 5.0
 
 
@@ -64,6 +65,8 @@ class Relay:
                 wait = min(10.0, 0.2 * 2**failures) * random.uniform(0.7, 1.3)
             with eventlet.Timeout(wait, False):
                 self._wake.wait()
+                # Under load many commits come together: their events leave in one lot.
+                eventlet.sleep(_GATHER)
             self._wake = Event()
 
     def publish_some(self) -> int:
