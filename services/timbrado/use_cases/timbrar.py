@@ -210,9 +210,8 @@ class Timbrador:
                 case _:
                     t.error = domain.pendiente()
 
-    def _retener(self, trabajos: list[_Trabajo], *, otra_vez: bool = True) -> list[_Trabajo]:
+    def _retener(self, trabajos: list[_Trabajo]) -> list[_Trabajo]:
         """Commit the holds; answers the jobs that now hold a timbre. The others got their result."""
-        viejas: list[_Trabajo] = []
         with self._uow() as uow:
             crash_point("timbrado.antes_de_retener")
             creados = uow.repo.abrir_timbrados([_fila(t) for t in trabajos], self._pac.nombre, self._plazo)
@@ -225,31 +224,17 @@ class Timbrador:
             rechazos = uow.repo.libro.retener(
                 [Retencion(t.id, t.cti.libro_id, 1, t.cti.version) for t in nuevos]
             )
-            fallidos = []
             for t, rechazo in zip(nuevos, rechazos, strict=True):
-                if rechazo is None:
-                    continue
-                fallidos.append(t.id)
-                if rechazo is Rechazo.VERSION and otra_vez:
-                    viejas.append(t)
-                else:
+                if rechazo is not None:
                     t.error = _rechazo(rechazo)
+                if rechazo is Rechazo.VERSION:
+                    # The password changed since this process verified it: the next call verifies anew.
+                    self._credenciales.olvidar(t.cti.id)
+            fallidos = [t.id for t in nuevos if t.error is not None]
             if fallidos:
                 uow.repo.olvidar(fallidos)
             uow.commit()
-        listos = [t for t in nuevos if t.error is None and t not in viejas]
-        if viejas:
-            listos += self._reverificar(viejas)
-        return listos
-
-    def _reverificar(self, viejas: list[_Trabajo]) -> list[_Trabajo]:
-        """The credential's version moved since this process verified it. The caller's password was right
-        then; whether it still is, only a new check tells, and this process no longer has it: refuse, and
-        the application's next call is checked anew."""
-        for t in viejas:
-            self._credenciales.olvidar(t.cti.id)
-            t.error = domain.credenciales_invalidas()
-        return []
+        return [t for t in nuevos if t.error is None]
 
     def _terminar(self, pares: Sequence[tuple[_Hecho, Resultado]]) -> dict[UUID, tuple[UUID, bytes]]:
         """Capture what was stamped, release what was refused, leave the unknown; answers id → (UUID, TFD)."""
@@ -270,24 +255,46 @@ class Timbrador:
                 case Desconocido() | NoEncontrado():
                     inciertos.append(hecho.id)
         with self._uow() as uow:
-            if timbrados:
-                capturados = uow.repo.libro.capturar(
-                    [Captura(h.id, h.id, self._consumo, "timbrado", str(u)) for h, u, _ in timbrados]
-                )
-                crash_point("timbrado.dentro_de_captura")
-                uow.repo.marcar_timbrados([(h.id, u, tfd) for h, u, tfd in timbrados])
-                propios = [h for h, _, _ in timbrados if h.id in capturados]
-                if propios:
-                    uow.publish(
-                        ev.TIMBRES_CONSUMIDOS, ev.TimbresConsumidos(consumos=_consumos(propios, uow.ahora))
-                    )
+            hechos = self._capturar(uow, timbrados) if timbrados else {}
             if rechazados:
                 libres = uow.repo.marcar_rechazados(rechazados)
                 uow.repo.libro.liberar([r[0] for r in rechazados if r[0] in libres])
             if inciertos:
                 uow.repo.apurar(inciertos)
             uow.commit()
-        return {h.id: (u, tfd) for h, u, tfd in timbrados}
+        return hechos
+
+    def _capturar(
+        self, uow: UnitOfWork[Repositorio], timbrados: Sequence[tuple[_Hecho, UUID, bytes]]
+    ) -> dict[UUID, tuple[UUID, bytes]]:
+        capturados = uow.repo.libro.capturar(
+            [Captura(h.id, h.id, self._consumo, "timbrado", str(u)) for h, u, _ in timbrados]
+        )
+        crash_point("timbrado.dentro_de_captura")
+        propios = [t for t in timbrados if t[0].id in capturados]
+        if propios:
+            uow.repo.marcar_timbrados([(h.id, u, tfd) for h, u, tfd in propios])
+            consumos = _consumos([h for h, _, _ in propios], uow.ahora)
+            uow.publish(ev.TIMBRES_CONSUMIDOS, ev.TimbresConsumidos(consumos=consumos))
+        hechos = {h.id: (u, tfd) for h, u, tfd in propios}
+        if len(propios) < len(timbrados):
+            hechos |= _captados_por_otro(uow, [h for h, _, _ in timbrados if h.id not in capturados])
+        return hechos
+
+
+def _captados_por_otro(
+    uow: UnitOfWork[Repositorio], hechos: Sequence[_Hecho]
+) -> dict[UUID, tuple[UUID, bytes]]:
+    """Stamps whose hold was gone: the other worker's capture counts, and only that. No TFD leaves without its debit."""
+    conocidos = {k.id: k for k in uow.repo.conocidos([h.solicitud.huella for h in hechos], [])}
+    captados: dict[UUID, tuple[UUID, bytes]] = {}
+    for h in hechos:
+        k = conocidos.get(h.id)
+        if k is not None and k.uuid is not None and k.tfd is not None:
+            captados[h.id] = (k.uuid, bytes(k.tfd))
+        else:
+            log.critical("timbre_sin_retencion", id=str(h.id), cti=h.cti)
+    return captados
 
 
 def _responder_repetidos(uow: UnitOfWork[Repositorio], repetidos: Sequence[_Trabajo]) -> None:

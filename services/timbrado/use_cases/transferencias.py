@@ -122,7 +122,8 @@ def _mover(
 
 def _existencia(uow: UnitOfWork[Repositorio], cuenta_id: UUID) -> Cuenta:
     clave = ("existencia", str(cuenta_id))
-    return uow.repo.libro.abrir([(*clave, True)])[clave]
+    # Its event may still be on the way; a read must not write each time.
+    return uow.repo.cuenta(*clave) or uow.repo.libro.abrir([(*clave, True)])[clave]
 
 
 def _cuenta(uow: UnitOfWork[Repositorio], tipo: str, titular: str) -> Cuenta:
