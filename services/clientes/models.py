@@ -11,29 +11,17 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, MetaData, Numeric, te
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.persistence.base import NAMING, Base, IdempotencyMixin, InboxMixin, OutboxMixin
+from shared.persistence import base
 
 
-class Modelo(Base):
-    """Base of this service's tables, with a metadata of its own."""
+class Base(base.Base):
+    """This service's own tables, apart from those of the others."""
 
     __abstract__ = True
-    metadata = MetaData(naming_convention=NAMING)
+    metadata = MetaData(naming_convention=base.NAMING)
 
 
-class Outbox(OutboxMixin, Modelo):
-    pass
-
-
-class Inbox(InboxMixin, Modelo):
-    pass
-
-
-class Idempotency(IdempotencyMixin, Modelo):
-    pass
-
-
-class Perfil(Modelo):
+class Perfil(Base):
     __tablename__ = "perfiles"
     perfil_id: Mapped[UUID] = mapped_column(primary_key=True)
     nombre: Mapped[str]
@@ -43,7 +31,7 @@ class Perfil(Modelo):
     creado_en: Mapped[datetime]
 
 
-class Sesion(Modelo):
+class Sesion(Base):
     __tablename__ = "sesiones"
     sesion_id: Mapped[UUID] = mapped_column(primary_key=True)
     perfil_id: Mapped[UUID] = mapped_column(ForeignKey("perfiles.perfil_id"), index=True)
@@ -53,7 +41,7 @@ class Sesion(Modelo):
     revocada_en: Mapped[datetime | None]
 
 
-class Renovacion(Modelo):
+class Renovacion(Base):
     __tablename__ = "renovaciones"
     huella: Mapped[bytes] = mapped_column(primary_key=True)
     sesion_id: Mapped[UUID] = mapped_column(ForeignKey("sesiones.sesion_id", ondelete="CASCADE"), index=True)
@@ -61,7 +49,7 @@ class Renovacion(Modelo):
     usada_en: Mapped[datetime | None]
 
 
-class CuentaMaestra(Modelo):
+class CuentaMaestra(Base):
     __tablename__ = "cuentas_maestras"
     cuenta_id: Mapped[UUID] = mapped_column(primary_key=True)
     padre_id: Mapped[UUID | None] = mapped_column(ForeignKey("cuentas_maestras.cuenta_id"), index=True)
@@ -77,7 +65,7 @@ class CuentaMaestra(Modelo):
     )
 
 
-class Usuario(Modelo):
+class Usuario(Base):
     __tablename__ = "usuarios"
     cuenta_id: Mapped[UUID] = mapped_column(ForeignKey("cuentas_maestras.cuenta_id"), primary_key=True)
     perfil_id: Mapped[UUID] = mapped_column(ForeignKey("perfiles.perfil_id"), primary_key=True, index=True)
@@ -85,7 +73,7 @@ class Usuario(Modelo):
     creado_en: Mapped[datetime]
 
 
-class Cliente(Modelo):
+class Cliente(Base):
     __tablename__ = "clientes"
     cliente_id: Mapped[UUID] = mapped_column(primary_key=True)
     cuenta_id: Mapped[UUID] = mapped_column(ForeignKey("cuentas_maestras.cuenta_id"))

@@ -19,18 +19,6 @@ class Base(base.Base):
     metadata = MetaData(naming_convention=base.NAMING)
 
 
-class Outbox(base.OutboxMixin, Base):
-    """Events to publish."""
-
-
-class Inbox(base.InboxMixin, Base):
-    """Events handled."""
-
-
-class Idempotency(base.IdempotencyMixin, Base):
-    """First answers."""
-
-
 class CuentaModel(Base):
     """Projection of the CMs."""
 

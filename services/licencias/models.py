@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, MetaData, Text
+from sqlalchemy import ARRAY, MetaData, Text, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.persistence import base
@@ -16,18 +16,6 @@ class Base(base.Base):
 
     __abstract__ = True
     metadata = MetaData(naming_convention=base.NAMING)
-
-
-class Outbox(base.OutboxMixin, Base):
-    """Events to publish."""
-
-
-class Inbox(base.InboxMixin, Base):
-    """Events handled."""
-
-
-class Idempotency(base.IdempotencyMixin, Base):
-    """First answers."""
 
 
 class CuentaModel(Base):
@@ -58,6 +46,7 @@ class MklModel(Base):
     producto: Mapped[str]
     inicia_en: Mapped[date]
     vence_en: Mapped[date]
+    creado_en: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class LicenciaModel(Base):

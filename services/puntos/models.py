@@ -17,18 +17,6 @@ class Base(base.Base):
     metadata = MetaData(naming_convention=base.NAMING)
 
 
-class Outbox(base.OutboxMixin, Base):
-    """Events to publish."""
-
-
-class Inbox(base.InboxMixin, Base):
-    """Events handled."""
-
-
-class Idempotency(base.IdempotencyMixin, Base):
-    """First answers."""
-
-
 class MonederoCMModel(Base):
     """Wallets of CMs: which ledger account is whose."""
 

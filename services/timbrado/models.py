@@ -7,19 +7,19 @@ from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, MetaData, Numeric, func
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.persistence.base import NAMING, Base
-
-
-class TimbradoBase(DeclarativeBase):
-    """This database's tables."""
-
-    metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = Base.type_annotation_map
+from shared.persistence import base
 
 
-class Cti(TimbradoBase):
+class Base(base.Base):
+    """This service's own tables, apart from those of the others."""
+
+    __abstract__ = True
+    metadata = MetaData(naming_convention=base.NAMING)
+
+
+class Cti(Base):
     """A cuenta de timbrado. Whether it is blocked, and its credential's version, are on its ledger account,
     because the debit checks both under that account's lock."""
 
@@ -36,7 +36,7 @@ class Cti(TimbradoBase):
     __table_args__ = (CheckConstraint("tipo IN ('estandar', 'ilimitada')", name="tipo"),)
 
 
-class Timbrado(TimbradoBase):
+class Timbrado(Base):
     """A stamping, from its hold to its TFD. `huella` identifies the invoice; refused ones free it."""
 
     __tablename__ = "timbrados"

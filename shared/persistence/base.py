@@ -1,7 +1,8 @@
 """The declarative base and the engine that every service uses.
 
-Each service makes one `Base` with `new_base()`; the tables of the patterns (outbox, inbox, idempotency)
-come with it. Every connection has server-side limits, so that no statement outlives its caller.
+Each service derives an abstract base with a metadata of its own. The tables of the patterns (outbox, inbox,
+idempotency) are DDL here and SQL in `uow.py` and the relay; no service maps them. Every connection has
+server-side limits, so that no statement outlives its caller.
 """
 
 from __future__ import annotations
@@ -9,25 +10,20 @@ from __future__ import annotations
 import time
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import psycopg
 from sqlalchemy import (
     BigInteger,
     DateTime,
     Engine,
-    Identity,
     LargeBinary,
     MetaData,
-    PrimaryKeyConstraint,
     Text,
     create_engine,
     event,
-    func,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -55,40 +51,6 @@ class Base(DeclarativeBase):
         bytes: LargeBinary(),
         int: BigInteger(),
     }
-
-
-class OutboxMixin:
-    """Events told in the transaction that made them true; the relay publishes and deletes them."""
-
-    __tablename__ = "outbox"
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    evento_id: Mapped[UUID]
-    evento: Mapped[str]
-    carga: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    correlacion: Mapped[str] = mapped_column(server_default="")
-    creado_en: Mapped[datetime] = mapped_column(server_default=func.now())
-
-
-class InboxMixin:
-    """Events already handled, by handler: the second delivery finds its row and does nothing."""
-
-    __tablename__ = "inbox"
-    evento_id: Mapped[UUID]
-    manejador: Mapped[str]
-    recibido_en: Mapped[datetime] = mapped_column(server_default=func.now())
-    __table_args__ = (PrimaryKeyConstraint("evento_id", "manejador"),)
-
-
-class IdempotencyMixin:
-    """First answer per contract and key. `respuesta` is null only inside the transaction that makes it."""
-
-    __tablename__ = "idempotency"
-    contrato: Mapped[str]
-    clave: Mapped[str]
-    huella: Mapped[bytes]
-    respuesta: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    creado_en: Mapped[datetime] = mapped_column(server_default=func.now())
-    __table_args__ = (PrimaryKeyConstraint("contrato", "clave"),)
 
 
 #: DDL of the three tables, run by each service's first migration. Frozen: a change is a new constant.

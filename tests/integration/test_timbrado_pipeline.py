@@ -17,10 +17,11 @@ from services.timbrado.cfdi.certificados import Confianza
 from services.timbrado.cfdi.tfd import extraer
 from services.timbrado.cfdi.validacion import Validador
 from services.timbrado.credenciales import Credenciales, hash_password
+from services.timbrado.pac.protocolo import Rechazado
 from services.timbrado.pac.sandbox import PacSandbox
 from services.timbrado.repository import MemoriaPostgres, Repositorio
 from services.timbrado.use_cases import cuentas, transferencias
-from services.timbrado.use_cases.timbrar import Timbrador
+from services.timbrado.use_cases.timbrar import Timbrador, _Hecho
 from shared.contracts import timbrado as c
 from shared.contracts.eventos import ClienteCreado
 from shared.errors import DomainError
@@ -288,6 +289,42 @@ def test_a_hold_left_by_a_dead_replica_is_finished(banco: Banco) -> None:
     [r] = banco.timbrar(xml)
     assert r.repetido
     assert banco.saldo() == (9, 0)
+    banco.sano()
+
+
+def tarde(banco: Banco, folio: str) -> tuple[bytes, _Hecho]:
+    """An invoice that holds its timbre, as a slow replica has it in hand while it waits for the PAC."""
+    xml = banco.factura(folio)
+    trabajo = banco.timbrador._preparar(
+        c.SolicitudDeTimbrado(cti=banco.cti, contrasena=CLAVE, xml=xml.decode()),
+        banco.timbrador._credenciales.verificar([(banco.cti, CLAVE)])[0],
+    )
+    assert not isinstance(trabajo, DomainError)
+    [trabajo] = banco.timbrador._retener([trabajo])
+    cti = trabajo.cti
+    return xml, _Hecho(trabajo.id, cti.id, cti.cuenta_id, cti.cliente_id, trabajo.solicitud())
+
+
+def test_a_slow_replica_finds_the_reconcilers_capture_and_spends_no_second_timbre(banco: Banco) -> None:
+    xml, hecho = tarde(banco, "K1")
+    respuestas = banco.timbrador._pac.timbrar([hecho.solicitud])
+    with banco.engine.begin() as connection:
+        connection.execute(text("UPDATE timbrados SET tomado_hasta = now() - interval '1 second'"))
+    assert banco.timbrador.conciliar() == 1
+    hechos = banco.timbrador._terminar([(hecho, respuestas[0])])
+    [r] = banco.timbrar(xml)
+    assert hechos[hecho.id][0] == r.uuid
+    assert banco.saldo() == (9, 0)
+    banco.sano()
+
+
+def test_a_stamp_that_comes_after_its_hold_was_released_does_not_leave_unpaid(banco: Banco) -> None:
+    _, hecho = tarde(banco, "K2")
+    banco.timbrador._terminar([(hecho, Rechazado("CFDI40147", "no"))])
+    assert banco.saldo() == (10, 0)
+    respuestas = banco.timbrador._pac.timbrar([hecho.solicitud])
+    assert banco.timbrador._terminar([(hecho, respuestas[0])]) == {}
+    assert banco.saldo() == (10, 0)
     banco.sano()
 
 
