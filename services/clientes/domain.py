@@ -6,7 +6,6 @@ A correo and a móvil have one written form, so that the database can keep them 
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 import secrets
@@ -208,24 +207,6 @@ def nueva_renovacion() -> str:
 def huella_de(renovacion: str) -> bytes:
     """What is stored of a renewal token."""
     return hashlib.sha256(renovacion.encode()).digest()
-
-
-def cursor_de(nic: int) -> str:
-    """Opaque position after the cliente `nic`."""
-    return base64.urlsafe_b64encode(f"n{nic}".encode()).decode().rstrip("=")
-
-
-def leer_cursor(cursor: str | None) -> int | None:
-    """The NIC of a cursor. Raises `datos_invalidos` for one that we did not make."""
-    if cursor is None:
-        return None
-    try:
-        texto = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
-    except ValueError:
-        texto = ""
-    if not re.fullmatch(r"n\d{1,18}", texto, re.ASCII):
-        raise campo_invalido("cursor", "El cursor no es válido. Use el valor de «siguiente» tal como vino.")
-    return int(texto[1:])
 
 
 def credenciales_invalidas() -> DomainError:

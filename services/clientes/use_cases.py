@@ -15,6 +15,7 @@ from services.clientes.domain import (
     PerfilGuardado,
     Rol,
 )
+from shared import pagination
 from shared.contracts import clientes as c
 from shared.contracts.base import Vacio
 from shared.contracts.eventos import (
@@ -297,11 +298,11 @@ def listar_clientes(uow: Uow, peticion: c.ListarClientes) -> c.PaginaClientes:
     filas = uow.repo.listar_clientes(
         peticion.cuenta_id,
         q=(peticion.q or "").strip() or None,
-        antes_de=domain.leer_cursor(peticion.cursor),
+        antes_de=pagination.numero(peticion.cursor),
         limite=peticion.limite + 1,
     )
     datos = filas[: peticion.limite]
-    siguiente = domain.cursor_de(datos[-1].nic) if len(filas) > peticion.limite else None
+    siguiente = pagination.cursor_de(datos[-1].nic) if len(filas) > peticion.limite else None
     return c.PaginaClientes(datos=[_ver_cliente(x) for x in datos], siguiente=siguiente)
 
 

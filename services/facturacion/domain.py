@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +11,6 @@ from uuid import UUID
 
 from shared.errors import Codigo, DomainError, campo_invalido, no_encontrado
 
-MAX_LIMITE = 200
 MAX_VENTAS = 1_000
 MAX_REFERENCIA = 100
 
@@ -207,37 +203,3 @@ def estado_de_factura(texto: str | None) -> EstadoFactura | None:
         return None if texto is None else EstadoFactura(texto)
     except ValueError:
         raise campo_invalido("estado", "El estado debe ser vigente o anulada.") from None
-
-
-def limite_valido(limite: int) -> int:
-    """Page size. Raises `datos_invalidos`."""
-    if not 1 <= limite <= MAX_LIMITE:
-        raise campo_invalido("limite", f"El límite debe estar entre 1 y {MAX_LIMITE}.")
-    return limite
-
-
-@dataclass(frozen=True, slots=True)
-class Posicion:
-    """Where a page ended: lists go from the newest to the oldest, ties by id."""
-
-    en: datetime
-    id: UUID
-
-    def cursor(self) -> str:
-        """This position as the opaque text that a client sends back."""
-        datos = json.dumps([self.en.isoformat(), str(self.id)])
-        return base64.urlsafe_b64encode(datos.encode()).decode().rstrip("=")
-
-
-def posicion(cursor: str | None) -> Posicion | None:
-    """Position that a cursor names. Raises `datos_invalidos` for a text that is not one of ours."""
-    if cursor is None:
-        return None
-    try:
-        en, fila = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        lugar = Posicion(datetime.fromisoformat(en), UUID(fila))
-        if lugar.en.tzinfo is None:
-            raise ValueError("no time zone")
-    except (ValueError, TypeError, AttributeError, binascii.Error):
-        raise campo_invalido("cursor", "El cursor no es válido. Pida de nuevo la primera página.") from None
-    return lugar

@@ -19,11 +19,11 @@ from services.facturacion.domain import (
     Factura,
     FiltroFacturas,
     FiltroVentas,
-    Posicion,
     TipoVenta,
     Venta,
 )
 from services.facturacion.models import ClienteModel, CuentaModel, FacturaModel, VentaModel
+from shared.pagination import Posicion
 
 
 class Repositorio:

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from services.facturacion import domain
 from services.facturacion.domain import TipoVenta
+from shared import pagination
 from shared.contracts import facturacion as c
 from shared.contracts.eventos import (
     ClienteCreado,
@@ -31,11 +32,11 @@ def listar_ventas(uow: UnitOfWork[Repositorio], p: c.ListarVentas) -> c.PaginaVe
         tipo=domain.tipo_valido(p.tipo),
         nic=p.nic,
     )
-    limite = domain.limite_valido(p.limite)
+    limite = pagination.limite_valido(p.limite)
     # One more than asked tells whether there is a next page.
-    ventas = uow.repo.ventas(filtro, domain.posicion(p.cursor), limite + 1)
+    ventas = uow.repo.ventas(filtro, pagination.posicion(p.cursor), limite + 1)
     pagina = ventas[:limite]
-    siguiente = domain.Posicion(pagina[-1].en, pagina[-1].id).cursor() if len(ventas) > limite else None
+    siguiente = pagination.Posicion(pagina[-1].en, pagina[-1].id).cursor() if len(ventas) > limite else None
     return c.PaginaVentas(datos=[_venta(v) for v in pagina], siguiente=siguiente)
 
 
@@ -61,10 +62,10 @@ def listar_facturas(uow: UnitOfWork[Repositorio], p: c.ListarFacturas) -> c.Pagi
     filtro = domain.FiltroFacturas(
         cuenta_id=p.cuenta_id, estado=domain.estado_de_factura(p.estado), nic=p.nic
     )
-    limite = domain.limite_valido(p.limite)
-    facturas = uow.repo.facturas(filtro, domain.posicion(p.cursor), limite + 1)
+    limite = pagination.limite_valido(p.limite)
+    facturas = uow.repo.facturas(filtro, pagination.posicion(p.cursor), limite + 1)
     pagina = facturas[:limite]
-    siguiente = domain.Posicion(pagina[-1].en, pagina[-1].id).cursor() if len(facturas) > limite else None
+    siguiente = pagination.Posicion(pagina[-1].en, pagina[-1].id).cursor() if len(facturas) > limite else None
     return c.PaginaFacturas(datos=[_factura(f) for f in pagina], siguiente=siguiente)
 
 

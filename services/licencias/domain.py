@@ -25,7 +25,6 @@ from shared.errors import Codigo, DomainError, campo_invalido
 ZONA = ZoneInfo("America/Mexico_City")
 ALGORITMO = "Ed25519"
 FORMATO = 1
-MAX_LIMITE = 200
 MAX_DOCUMENTO = 16_384
 MAX_CARACTERISTICAS = 50
 _PRODUCTO = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -274,39 +273,6 @@ def de_b64(texto: str) -> bytes:
     if b64(datos) != texto:
         raise ValueError("not canonical base64url")
     return datos
-
-
-def limite_valido(limite: int) -> int:
-    """Page size. Raises `datos_invalidos`."""
-    if not 1 <= limite <= MAX_LIMITE:
-        raise campo_invalido("limite", f"El límite debe estar entre 1 y {MAX_LIMITE}.")
-    return limite
-
-
-@dataclass(frozen=True, slots=True)
-class Posicion:
-    """Where a page ended: lists go from the latest to the earliest, ties by id."""
-
-    en: datetime
-    id: UUID
-
-    def cursor(self) -> str:
-        """This position as the opaque text that a client sends back."""
-        return b64(json.dumps([self.en.isoformat(), str(self.id)]).encode())
-
-
-def posicion(cursor: str | None) -> Posicion | None:
-    """Position that a cursor names. Raises `datos_invalidos` for a text that is not one of ours."""
-    if cursor is None:
-        return None
-    try:
-        en, fila = json.loads(de_b64(cursor))
-        lugar = Posicion(datetime.fromisoformat(en), UUID(fila))
-        if lugar.en.tzinfo is None:
-            raise ValueError("no time zone")
-    except (ValueError, TypeError, AttributeError, binascii.Error):
-        raise campo_invalido("cursor", "El cursor no es válido. Pida de nuevo la primera página.") from None
-    return lugar
 
 
 def _sin_repetir(pares: list[tuple[str, Any]]) -> dict[str, Any]:

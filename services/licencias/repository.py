@@ -10,8 +10,9 @@ from sqlalchemy import select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.licencias.domain import Cliente, Cuenta, Licencia, Mkl, Posicion
+from services.licencias.domain import Cliente, Cuenta, Licencia, Mkl
 from services.licencias.models import ClienteModel, CuentaModel, LicenciaModel, MklModel
+from shared.pagination import Posicion
 
 
 class Repositorio:

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from services.licencias import domain
 from services.licencias.domain import CodigoValidacion, Llavero
+from shared import pagination
 from shared.contracts import licencias as c
 from shared.contracts.base import Vacio
 from shared.contracts.eventos import ClienteCreado, CuentaMaestraCreada
@@ -36,14 +37,14 @@ def contratar_mkl(uow: UnitOfWork[Repositorio], p: c.ContratarMkl) -> c.Mkl:
 
 def listar_mkl(uow: UnitOfWork[Repositorio], p: c.ListarMkl) -> c.PaginaMkl:
     """One page of the contracts of a CM, the latest to end first."""
-    limite = domain.limite_valido(p.limite)
+    limite = pagination.limite_valido(p.limite)
     # One more than asked tells whether there is a next page.
-    contratos = uow.repo.contratos(p.cuenta_id, domain.posicion(p.cursor), limite + 1)
+    contratos = uow.repo.contratos(p.cuenta_id, pagination.posicion(p.cursor), limite + 1)
     pagina = contratos[:limite]
     siguiente = None
     if len(contratos) > limite:
         fin = datetime.combine(pagina[-1].vence_en, time(), UTC)
-        siguiente = domain.Posicion(fin, pagina[-1].id).cursor()
+        siguiente = pagination.Posicion(fin, pagina[-1].id).cursor()
     return c.PaginaMkl(datos=[_mkl(m, uow.ahora) for m in pagina], siguiente=siguiente)
 
 
@@ -72,13 +73,13 @@ def generar_licencia(uow: UnitOfWork[Repositorio], p: c.GenerarLicencia, llavero
 
 def listar_licencias(uow: UnitOfWork[Repositorio], p: c.ListarLicencias) -> c.PaginaLicencias:
     """One page of the licences of a cliente of this CM, newest first."""
-    limite = domain.limite_valido(p.limite)
+    limite = pagination.limite_valido(p.limite)
     cliente = _cliente(uow, p)
-    licencias = uow.repo.licencias(p.cuenta_id, cliente.nic, domain.posicion(p.cursor), limite + 1)
+    licencias = uow.repo.licencias(p.cuenta_id, cliente.nic, pagination.posicion(p.cursor), limite + 1)
     pagina = licencias[:limite]
     siguiente = None
     if len(licencias) > limite:
-        siguiente = domain.Posicion(pagina[-1].emitida_en, pagina[-1].id).cursor()
+        siguiente = pagination.Posicion(pagina[-1].emitida_en, pagina[-1].id).cursor()
     return c.PaginaLicencias(datos=[_licencia(v, uow.ahora) for v in pagina], siguiente=siguiente)
 
 

@@ -10,7 +10,6 @@ from uuid import UUID
 from shared.errors import Codigo, DomainError, campo_invalido
 from shared.money import puntos_a_unidades
 
-MAX_LIMITE = 200
 MAX_REFERENCIA = 100
 
 
@@ -86,19 +85,3 @@ def monedero_bloqueado() -> DomainError:
     return DomainError(
         Codigo.CUENTA_BLOQUEADA, "El monedero de puntos está bloqueado. Comuníquese con su distribuidor."
     )
-
-
-def limite_valido(limite: int) -> int:
-    """Page size. Raises `datos_invalidos`."""
-    if not 1 <= limite <= MAX_LIMITE:
-        raise campo_invalido("limite", f"El límite debe estar entre 1 y {MAX_LIMITE}.")
-    return limite
-
-
-def posicion(cursor: str | None) -> int | None:
-    """The movement before which a page starts. Raises `datos_invalidos` for any other text."""
-    if cursor is None:
-        return None
-    if not (cursor.isascii() and cursor.isdecimal() and 0 < len(cursor) <= 18 and int(cursor)):
-        raise campo_invalido("cursor", "El cursor no es válido. Pida de nuevo la primera página.")
-    return int(cursor)

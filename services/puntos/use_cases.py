@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from services.puntos import domain
 from services.puntos.domain import Concepto
+from shared import pagination
 from shared.contracts import puntos as c
 from shared.contracts.eventos import (
     PUNTOS_TRANSFERIDOS,
@@ -98,8 +99,8 @@ def consultar_saldo(uow: UnitOfWork[Repositorio], p: c.ConsultarSaldo) -> c.Sald
 
 def listar_movimientos(uow: UnitOfWork[Repositorio], p: c.ListarMovimientos) -> c.PaginaMovimientos:
     """One page of the statement of a CM or of its cliente, newest first."""
-    limite = domain.limite_valido(p.limite)
-    desde = domain.posicion(p.cursor)
+    limite = pagination.limite_valido(p.limite)
+    desde = pagination.numero(p.cursor)
     # One more than asked tells whether there is a next page.
     filas = uow.repo.libro.estado_de_cuenta(_libro(uow, p.cuenta_id, p.nic), limite + 1, desde)
     pagina = filas[:limite]

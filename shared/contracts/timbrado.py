@@ -39,7 +39,7 @@ class CtiConContrasena:
     """A CTI's id and its generated password, shown once: null on a replay or when it was delivered before."""
 
     id: str
-    contrasena: str | None = None
+    contrasena: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +95,7 @@ class RestablecerContrasena(PeticionConClave):
 
     cuenta_id: UUID
     cti: str
-    contrasena: str | None = field(default=None, metadata={"validate": CONTRASENA})
+    contrasena: str | None = field(default=None, metadata={"validate": CONTRASENA}, repr=False)
     actor: str = ""
 
 
@@ -193,8 +193,8 @@ class SolicitudDeTimbrado:
     """One CFDI to stamp with a CTI's credentials. `idd`: the caller's own id of the document."""
 
     cti: str
-    contrasena: str
-    xml: str
+    contrasena: str = field(repr=False)
+    xml: str = field(repr=False)
     idd: str | None = None
 
 
@@ -230,7 +230,7 @@ class ConsultarTimbrado:
     """A CFDI stamped by this CTI, by its UUID or by the caller's idd."""
 
     cti: str
-    contrasena: str
+    contrasena: str = field(repr=False)
     uuid_o_idd: str
 
 

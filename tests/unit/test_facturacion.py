@@ -76,22 +76,3 @@ def test_bad_reference(texto: str) -> None:
     with pytest.raises(DomainError) as caso:
         domain.referencia_valida(texto)
     assert "referencia" in caso.value.errores
-
-
-def test_cursor_round_trip() -> None:
-    lugar = domain.Posicion(AHORA, uuid4())
-    assert domain.posicion(lugar.cursor()) == lugar
-    assert domain.posicion(None) is None
-
-
-@pytest.mark.parametrize("cursor", ["", "x", "ñ", "bnVsbA", "W10", "WzEsMl0", "%%%%"])
-def test_a_foreign_cursor_is_refused(cursor: str) -> None:
-    with pytest.raises(DomainError) as caso:
-        domain.posicion(cursor)
-    assert caso.value.code is Codigo.DATOS_INVALIDOS
-
-
-@pytest.mark.parametrize("limite", [0, -1, 201])
-def test_page_size_is_bounded(limite: int) -> None:
-    with pytest.raises(DomainError):
-        domain.limite_valido(limite)

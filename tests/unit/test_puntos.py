@@ -131,9 +131,3 @@ def test_a_refused_transfer_moves_nothing(
     assert caso.value.code is codigo
     assert uow.repo.libro.saldos[3] == 10_000
     assert uow.publicados == []
-
-
-@pytest.mark.parametrize("cursor", ["", "0", "-1", "x", "²", "9" * 19])
-def test_a_foreign_cursor_is_refused(cursor: str) -> None:
-    with pytest.raises(DomainError):
-        domain.posicion(cursor)

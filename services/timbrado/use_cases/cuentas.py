@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from services.timbrado import domain
+from shared import pagination
 from shared.contracts import eventos as ev
 from shared.contracts import timbrado as c
 from shared.errors import Codigo, DomainError, no_encontrado
@@ -84,9 +85,11 @@ def obtener_cti(uow: UnitOfWork[Repositorio], p: c.ObtenerCti) -> c.Cti:
 
 def listar_ctis(uow: UnitOfWork[Repositorio], p: c.ListarCtis) -> c.PaginaCtis:
     """CTIs of the CM by id; the cursor is the last id of the page."""
-    filas = uow.repo.pagina_ctis(p.cuenta_id, p.nic, p.cursor or "", p.limite + 1)
+    filas = uow.repo.pagina_ctis(p.cuenta_id, p.nic, pagination.texto(p.cursor) or "", p.limite + 1)
     datos = [c.Cti(**f) for f in filas[: p.limite]]
-    return c.PaginaCtis(datos=datos, siguiente=datos[-1].id if len(filas) > p.limite else None)
+    return c.PaginaCtis(
+        datos=datos, siguiente=pagination.cursor_de(datos[-1].id) if len(filas) > p.limite else None
+    )
 
 
 def _propia(uow: UnitOfWork[Repositorio], cuenta_id: UUID, id_: str) -> CtiGuardada:

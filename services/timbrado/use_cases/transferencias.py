@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from services.timbrado import domain
+from shared import pagination
 from shared.contracts import eventos as ev
 from shared.contracts import timbrado as c
 from shared.errors import Codigo, DomainError, campo_invalido, no_encontrado
@@ -85,14 +86,14 @@ def listar_movimientos(uow: UnitOfWork[Repositorio], p: c.ListarMovimientos) -> 
         cuenta_id = cti.libro_id
     else:
         cuenta_id = _existencia(uow, p.cuenta_id).id
-    if p.cursor is not None and not p.cursor.isdecimal():
-        raise campo_invalido("cursor", "El cursor no es válido. Empiece desde la primera página.")
-    filas = uow.repo.libro.estado_de_cuenta(cuenta_id, p.limite + 1, int(p.cursor) if p.cursor else None)
+    filas = uow.repo.libro.estado_de_cuenta(cuenta_id, p.limite + 1, pagination.numero(p.cursor))
     datos = [
         c.MovimientoDeTimbres(**{**f, "sello": bytes(f["sello"]).hex() if f["sello"] else None})
         for f in filas[: p.limite]
     ]
-    return c.PaginaMovimientos(datos=datos, siguiente=str(datos[-1].id) if len(filas) > p.limite else None)
+    return c.PaginaMovimientos(
+        datos=datos, siguiente=pagination.cursor_de(datos[-1].id) if len(filas) > p.limite else None
+    )
 
 
 def _mover(

@@ -77,17 +77,6 @@ def test_movil_malo(dado: str) -> None:
         domain.normalizar_movil(dado)
 
 
-@pytest.mark.parametrize("cursor", ["", "zz", "ñ", "bi0x", "AAAA", domain.cursor_de(1001) + "*"])
-def test_cursor_ajeno(cursor: str) -> None:
-    with rechazo(Codigo.DATOS_INVALIDOS):
-        domain.leer_cursor(cursor)
-
-
-def test_cursor_ida_y_vuelta() -> None:
-    assert domain.leer_cursor(None) is None
-    assert domain.leer_cursor(domain.cursor_de(1_234_567)) == 1_234_567
-
-
 @pytest.mark.parametrize(
     ("precio", "visto"), [("1", "1.00"), ("0.8500", "0.85"), ("0.435", "0.435"), ("0.0001", "0.0001")]
 )
