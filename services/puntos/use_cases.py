@@ -118,7 +118,7 @@ def listar_movimientos(uow: UnitOfWork[Repositorio], p: c.ListarMovimientos) -> 
             )
             for f in pagina
         ],
-        siguiente=str(pagina[-1]["id"]) if len(filas) > limite else None,
+        siguiente=pagination.cursor_de(pagina[-1]["id"]) if len(filas) > limite else None,
     )
 
 

@@ -257,5 +257,25 @@ def test_puntos_and_a_licence(sistema: Sistema) -> None:
     assert r.json()["codigo"] == "VALIDA", r.text
 
 
+@pytest.mark.parametrize(
+    "ruta", ["/v1/timbres/movimientos", "/v1/puntos/movimientos", "/v1/ventas", "/v1/clientes", "/v1/ctis"]
+)
+def test_pages_follow_each_other_and_a_foreign_cursor_is_refused(sistema: Sistema, ruta: str) -> None:
+    s = sistema.sesion("distribuidor")
+    entera = s.get(f"{ruta}?limite=200").json()["datos"]
+    assert len(entera) >= 2
+    hojas: list[Any] = []
+    siguiente: str | None = f"{ruta}?limite=2"
+    while siguiente is not None:
+        pagina = s.get(siguiente).json()
+        hojas += pagina["datos"]
+        cursor = pagina["siguiente"]
+        siguiente = f"{ruta}?limite=2&cursor={cursor}" if cursor else None
+    assert [h.get("id", h.get("nic")) for h in hojas] == [h.get("id", h.get("nic")) for h in entera]
+    for ajeno in ("9" * 30, "WzBd", "x"):
+        r = s.get(ruta, params={"cursor": ajeno})
+        assert (r.status_code, r.json()["code"]) == (422, "datos_invalidos"), (ajeno, r.text)
+
+
 def test_every_book_balances(sistema: Sistema) -> None:
     sistema.cuadrar()
