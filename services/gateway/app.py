@@ -14,7 +14,17 @@ from services.gateway.contexto import REPETIDA
 from shared.messaging.rpc_client import RpcClient
 
 #: Modules of `services.gateway.routes`, each with its blueprint `blp`.
-RUTAS = ("sesiones", "cuenta", "clientes", "facturacion", "licencias", "puntos", "ctis")
+RUTAS = (
+    "sesiones",
+    "cuenta",
+    "clientes",
+    "facturacion",
+    "licencias",
+    "puntos",
+    "ctis",
+    "transferencias",
+    "operacion",
+)
 
 
 def crear_app(cliente: RpcClient, rutas: tuple[str, ...] = RUTAS) -> Flask:

@@ -111,7 +111,14 @@ def _solicitud(environ: Environ) -> SolicitudDeTimbrado:
         xml = texto(data, "xml") or ""
     else:
         xml = decodificar(body)
-    return SolicitudDeTimbrado(cti=cti, contrasena=contrasena, xml=xml, idd=idd)
+    return SolicitudDeTimbrado(
+        cti=cti,
+        contrasena=contrasena,
+        xml=xml,
+        idd=idd,
+        ip=environ.get("REMOTE_ADDR"),
+        aplicacion=environ.get("HTTP_X_APLICACION"),
+    )
 
 
 def credenciales(environ: Environ) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, MetaData, Numeric, func
+from sqlalchemy import ARRAY, CheckConstraint, Integer, MetaData, Numeric, Text, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.persistence import base
@@ -32,6 +32,13 @@ class Cti(Base):
     libro_id: Mapped[int] = mapped_column(unique=True)
     hash_contrasena: Mapped[str | None]
     motivo_bloqueo: Mapped[str | None]
+    hash_anterior: Mapped[str | None]
+    anterior_hasta: Mapped[datetime | None]
+    rfcs: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    redes: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    por_minuto: Mapped[int | None] = mapped_column(Integer)
+    rfc_contratado: Mapped[str | None]
+    vigente_hasta: Mapped[datetime | None]
     creada_en: Mapped[datetime] = mapped_column(server_default=func.now())
     __table_args__ = (CheckConstraint("tipo IN ('estandar', 'ilimitada')", name="tipo"),)
 
@@ -61,3 +68,17 @@ class Timbrado(Base):
     tomado_hasta: Mapped[datetime]
     creado_en: Mapped[datetime] = mapped_column(server_default=func.now())
     terminado_en: Mapped[datetime | None]
+
+
+class Aviso(Base):
+    """Something that a CM has to know, told once: `clave` names the occasion."""
+
+    __tablename__ = "avisos"
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
+    cuenta_id: Mapped[UUID]
+    tipo: Mapped[str]
+    cti: Mapped[str | None]
+    mensaje: Mapped[str]
+    clave: Mapped[str]
+    creado_en: Mapped[datetime] = mapped_column(server_default=func.now())
+    leido_en: Mapped[datetime | None]

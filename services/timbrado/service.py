@@ -58,7 +58,7 @@ def build(bus: Bus) -> Timbrador:
         raise RuntimeError("CFDI_AUTORIDADES_DIR and PAC_SANDBOX_DIR must be set")
     Validador.precargar()
     with bus.uow() as uow:
-        consumo = uow.repo.cuenta("consumo", "").id
+        consumo, emision = uow.repo.cuenta("consumo", "").id, uow.repo.cuenta("emision", "").id
 
     def read(ids: Any) -> Any:
         with bus.uow() as uow:
@@ -70,6 +70,7 @@ def build(bus: Bus) -> Timbrador:
         Credenciales(read, offload),
         bus.uow,
         consumo,
+        emision,
         s.pac_timeout + MARGEN_DE_RELEVO,
     )
 

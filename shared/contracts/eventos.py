@@ -78,6 +78,18 @@ class TimbresConsumidos:
     consumos: list[Consumo]
 
 
+@dataclass(frozen=True, kw_only=True)
+class AvisoCreado:
+    """Something that a CM has to know (`services/timbrado/repository/avisos.py`); `mensaje` is Spanish."""
+
+    aviso_id: UUID
+    cuenta_id: UUID
+    tipo: str
+    cti: str | None = None
+    mensaje: str
+    en: datetime
+
+
 CUENTA_MAESTRA_CREADA = Evento("clientes", "cuenta_maestra_creada_v1", CuentaMaestraCreada)
 CLIENTE_CREADO = Evento("clientes", "cliente_creado_v1", ClienteCreado)
 TIMBRES_TRANSFERIDOS = Evento("timbrado", "timbres_transferidos_v1", TimbresTransferidos)

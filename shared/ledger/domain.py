@@ -59,12 +59,21 @@ class Transferencia:
 
 @dataclass(frozen=True, slots=True)
 class Retencion:
-    """Something to hold. `version`: the credential version that the spender proved, or None to skip."""
+    """Something to hold. `version`: the credential version that the spender proved, or None to skip.
+
+    `cuenta` spends, and is the one whose block and version count; `cargo` pays, when that is another one.
+    """
 
     id: UUID
     cuenta: int
     cantidad: int
     version: int | None = None
+    cargo: int | None = None
+
+    @property
+    def paga(self) -> int:
+        """The account whose balance is held."""
+        return self.cuenta if self.cargo is None else self.cargo
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +128,17 @@ def resolver_retenciones(cuentas: Mapping[int, Cuenta], pedidas: Sequence[Retenc
     disponible = {c.id: c.disponible for c in cuentas.values()}
     out: list[Rechazo | None] = []
     for r in pedidas:
-        cuenta = cuentas.get(r.cuenta)
-        if cuenta is None:
+        cuenta, paga = cuentas.get(r.cuenta), cuentas.get(r.paga)
+        if cuenta is None or paga is None:
             out.append(Rechazo.NO_EXISTE)
         elif cuenta.bloqueada:
             out.append(Rechazo.BLOQUEADA)
         elif r.version is not None and r.version != cuenta.version:
             out.append(Rechazo.VERSION)
-        elif cuenta.con_limite and disponible[r.cuenta] < r.cantidad:
+        elif paga.con_limite and disponible[r.paga] < r.cantidad:
             out.append(Rechazo.SALDO)
         else:
-            disponible[r.cuenta] -= r.cantidad
+            disponible[r.paga] -= r.cantidad
             out.append(None)
     return out
 

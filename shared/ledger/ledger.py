@@ -52,7 +52,7 @@ _HOLD = text(
     " SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:cuentas AS bigint[]), CAST(:cantidades AS bigint[]))"
     " RETURNING cuenta_id, cantidad),"
     " sumas AS (SELECT cuenta_id, sum(cantidad) AS n FROM nuevas GROUP BY cuenta_id)"
-    " UPDATE cuentas SET retenido = retenido + n FROM sumas WHERE cuentas.id = sumas.cuenta_id"
+    " UPDATE cuentas SET retenido = retenido + n FROM sumas WHERE cuentas.id = sumas.cuenta_id AND con_limite"
 )
 _LOCK_HELD = text(
     "SELECT id FROM cuentas WHERE con_limite AND (id = ANY(:destinos) OR id IN"
@@ -68,7 +68,8 @@ _CAPTURE = text(
     " GROUP BY cuenta_id UNION ALL SELECT destino, sum(cantidad), 0 FROM tomadas GROUP BY destino),"
     " sumas AS (SELECT id, sum(saldo) AS saldo, sum(retenido) AS retenido FROM cambios GROUP BY id),"
     " puestas AS (UPDATE cuentas c SET saldo = c.saldo + s.saldo, retenido = c.retenido + s.retenido"
-    " FROM sumas s WHERE c.id = s.id AND c.con_limite),"
+    " FROM sumas s WHERE c.id = s.id AND c.con_limite RETURNING c.id, c.saldo, c.umbral),"
+    " bajas AS (INSERT INTO bajo_umbral (cuenta_id) SELECT id FROM puestas WHERE saldo < umbral ON CONFLICT DO NOTHING),"
     " hechos AS (INSERT INTO movimientos (operacion, origen, destino, cantidad, motivo, referencia)"
     " SELECT operacion, cuenta_id, destino, cantidad, motivo, referencia FROM tomadas RETURNING id, operacion),"
     " cola AS (INSERT INTO por_sellar SELECT id FROM hechos)"
@@ -77,7 +78,7 @@ _CAPTURE = text(
 _RELEASE = text(
     "WITH tomadas AS (DELETE FROM retenciones WHERE id = ANY(:ids) RETURNING cuenta_id, cantidad),"
     " sumas AS (SELECT cuenta_id, sum(cantidad) AS n FROM tomadas GROUP BY cuenta_id)"
-    " UPDATE cuentas SET retenido = retenido - n FROM sumas WHERE cuentas.id = sumas.cuenta_id"
+    " UPDATE cuentas SET retenido = retenido - n FROM sumas WHERE cuentas.id = sumas.cuenta_id AND con_limite"
 )
 _STATEMENT = text(
     "SELECT m.id, m.operacion, m.motivo, m.referencia, m.importe, m.creado_en, c.secuencia, c.saldo, c.sello,"
@@ -87,6 +88,8 @@ _STATEMENT = text(
     " ORDER BY id DESC LIMIT :limite) m"
     " LEFT JOIN cadena c ON c.cuenta_id = :cuenta AND c.movimiento_id = m.id ORDER BY m.id DESC"
 )
+_THRESHOLD = text("UPDATE cuentas SET umbral = :umbral WHERE id = :id RETURNING saldo")
+_BELOW = text("INSERT INTO bajo_umbral (cuenta_id) VALUES (:id) ON CONFLICT DO NOTHING")
 _FREEZE = text("UPDATE cuentas SET bloqueada = :bloqueada WHERE id = :id")
 _FENCE = text("UPDATE cuentas SET version = version + 1 WHERE id = :id RETURNING version")
 
@@ -153,7 +156,7 @@ class Ledger:
 
     def retener(self, pedidas: Sequence[Retencion]) -> list[Rechazo | None]:
         """Hold what fits, in order; answers one refusal or None per request."""
-        cuentas = self.tomar([r.cuenta for r in pedidas])
+        cuentas = self.tomar([i for r in pedidas for i in (r.cuenta, r.paga)])
         resultado = resolver_retenciones(cuentas, pedidas)
         hechas = [r for r, rechazo in zip(pedidas, resultado, strict=True) if rechazo is None]
         if hechas:
@@ -161,7 +164,7 @@ class Ledger:
                 _HOLD,
                 {
                     "ids": [r.id for r in hechas],
-                    "cuentas": [r.cuenta for r in hechas],
+                    "cuentas": [r.paga for r in hechas],
                     "cantidades": [r.cantidad for r in hechas],
                 },
             )
@@ -197,6 +200,12 @@ class Ledger:
     def cambiar_version(self, cuenta: int) -> int:
         """Cut off everyone who holds the present version; answers the new one."""
         return int(self._session.execute(_FENCE, {"id": cuenta}).scalar_one())
+
+    def poner_umbral(self, cuenta: int, umbral: int | None) -> None:
+        """Have a balance below `umbral` told in the queue `bajo_umbral`, at once if it is so already; None ends it."""
+        saldo = self._session.execute(_THRESHOLD, {"id": cuenta, "umbral": umbral}).scalar_one()
+        if umbral is not None and saldo < umbral:
+            self._session.execute(_BELOW, {"id": cuenta})
 
     def estado_de_cuenta(self, cuenta: int, limite: int, antes: int | None = None) -> list[dict[str, Any]]:
         """The newest movements of an account before `antes`; `saldo` and `sello` are null until sealed."""

@@ -76,3 +76,15 @@ CREATE TRIGGER movimientos_inmutables BEFORE UPDATE OR DELETE OR TRUNCATE ON mov
 CREATE TRIGGER cadena_inmutable BEFORE UPDATE OR DELETE OR TRUNCATE ON cadena
     FOR EACH STATEMENT EXECUTE FUNCTION solo_anexar();
 """
+
+#: A balance that falls below its threshold is told in a queue, in the very statement of the debit.
+LEDGER_V2 = """
+ALTER TABLE cuentas ADD COLUMN umbral bigint, ADD CONSTRAINT ck_cuentas_umbral CHECK (umbral > 0);
+
+-- Whoever works on a row locks its account before the row, because a debit does it in that order.
+CREATE TABLE bajo_umbral (
+    cuenta_id bigint NOT NULL,
+    desde timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT pk_bajo_umbral PRIMARY KEY (cuenta_id)
+);
+"""

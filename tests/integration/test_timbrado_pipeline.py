@@ -105,13 +105,16 @@ def armar(url: str, carpeta: Path, timbres: int) -> Banco:
             )
         u.commit()
     with engine.connect() as connection:
-        consumo = connection.execute(text("SELECT id FROM cuentas WHERE tipo = 'consumo'")).scalar_one()
+        consumo, emision = connection.execute(
+            text("SELECT id FROM cuentas WHERE NOT con_limite ORDER BY tipo")
+        ).scalars()
     timbrador = Timbrador(
         Validador(Confianza.de_carpeta(material.autoridades)),
         PacSandbox(material.pac, MemoriaPostgres(engine), espera=0.01),
         Credenciales(leer, lambda f, *a: f(*a)),  # type: ignore[arg-type]
         uow,
         consumo,
+        emision,
         0.2,
     )
     return Banco(engine, material, timbrador, cm, cti)

@@ -130,6 +130,10 @@ class PacSandbox:
             for s in lote
         ]
 
+    def certificado_de(self, numero: str) -> Certificado | None:
+        """Its one certificate."""
+        return self.certificado if numero == self.certificado.numero else None
+
     def _firmar(self, solicitud: Solicitud) -> bytes:
         return timbre.construir(
             uuid=str(uuid4()).upper(),

@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from services.timbrado import domain
 from services.timbrado.cfdi.tfd import insertar
 from services.timbrado.cfdi.validacion import CfdiValido, Validador
 from services.timbrado.credenciales import Credenciales
+from services.timbrado.domain import uso
 from services.timbrado.pac.protocolo import (
     Desconocido,
     NoEncontrado,
@@ -38,19 +39,12 @@ from shared.logging import get_logger
 from shared.persistence.uow import UnitOfWork
 
 if TYPE_CHECKING:
-    from services.timbrado.cfdi.certificados import Certificado
     from services.timbrado.domain import CtiGuardada
     from services.timbrado.repository import Repositorio, TimbradoConocido
 
 log = get_logger(__name__)
 
 MAXIMO_POR_LOTE = 128
-
-
-class PacConCertificado(Pac, Protocol):
-    """A PAC whose certificate we know, so that its stamps can be verified before they are captured."""
-
-    certificado: Certificado
 
 
 @dataclass(slots=True)
@@ -88,10 +82,11 @@ class Timbrador:
     def __init__(
         self,
         validador: Validador,
-        pac: PacConCertificado,
+        pac: Pac,
         credenciales: Credenciales,
         uow: Callable[[], UnitOfWork[Repositorio]],
         consumo: int,
+        emision: int,
         plazo: float,
     ) -> None:
         self._validador = validador
@@ -99,6 +94,7 @@ class Timbrador:
         self._credenciales = credenciales
         self._uow = uow
         self._consumo = consumo
+        self._emision = emision
         self._plazo = plazo
 
     # -- calls ---------------------------------------------------------------------------------------
@@ -185,6 +181,7 @@ class Timbrador:
             if s.idd is not None and not 1 <= len(s.idd) <= domain.IDD_MAXIMO:
                 raise campo_invalido("idd", f"El idd debe tener de 1 a {domain.IDD_MAXIMO} caracteres.")
             valido = self._validador.validar(s.xml.encode(), datetime.now(UTC))
+            uso.revisar(cti, valido.emisor, s.ip)
             return _Trabajo(uuid4(), valido, cti, s.idd)
         except DomainError as exc:
             return exc
@@ -222,7 +219,7 @@ class Timbrador:
             if not nuevos:
                 return []
             rechazos = uow.repo.libro.retener(
-                [Retencion(t.id, t.cti.libro_id, 1, t.cti.version) for t in nuevos]
+                [Retencion(t.id, t.cti.libro_id, 1, t.cti.version, self._cargo(t.cti)) for t in nuevos]
             )
             for t, rechazo in zip(nuevos, rechazos, strict=True):
                 if rechazo is not None:
@@ -236,6 +233,10 @@ class Timbrador:
             uow.commit()
         return [t for t in nuevos if t.error is None]
 
+    def _cargo(self, cti: CtiGuardada) -> int | None:
+        """An ilimitada has no balance: its timbres are minted as they are spent (domain: Words)."""
+        return self._emision if cti.tipo == domain.TipoCti.ILIMITADA else None
+
     def _terminar(self, pares: Sequence[tuple[_Hecho, Resultado]]) -> dict[UUID, tuple[UUID, bytes]]:
         """Capture what was stamped, release what was refused, leave the unknown; answers id → (UUID, TFD)."""
         timbrados: list[tuple[_Hecho, UUID, bytes]] = []
@@ -245,7 +246,7 @@ class Timbrador:
             match respuesta:
                 case Timbrado(tfd):
                     try:
-                        leido = verificar_tfd(hecho.solicitud, tfd, self._pac.certificado)
+                        leido = verificar_tfd(hecho.solicitud, tfd, self._pac.certificado_de)
                         timbrados.append((hecho, UUID(str(leido.uuid)), tfd))
                     except TfdAjeno as exc:
                         log.error("tfd_ajeno", id=str(hecho.id), error=str(exc))

@@ -169,7 +169,7 @@ async def timbrar(request: Request) -> Response:
     tfd = cast("Timbrado", estado.pac.timbrar([solicitud])[0]).tfd
     async with conexion() as db:
         await db.execute(_RECORDAR, (valido.huella, tfd))
-    uuid = UUID(str(verificar_tfd(solicitud, tfd, estado.pac.certificado).uuid))
+    uuid = UUID(str(verificar_tfd(solicitud, tfd, estado.pac.certificado_de).uuid))
     async with conexion() as db:
         await db.execute(_CAPTURAR, _captura(id_, cti, uuid, tfd))
     texto = str(uuid).upper()

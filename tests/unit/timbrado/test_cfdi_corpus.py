@@ -114,7 +114,7 @@ def test_veredicto_y_timbre_de_cada_documento(fila: dict[str, str]) -> None:
     solicitud = Solicitud(valido.huella, xml, valido.sello, valido.emisor, valido.no_certificado)
     [resultado] = pac().timbrar([solicitud])
     assert isinstance(resultado, Timbrado)
-    verificar_tfd(solicitud, resultado.tfd, pac().certificado)
+    verificar_tfd(solicitud, resultado.tfd, pac().certificado_de)
     timbrado = tfd.insertar(xml, resultado.tfd)
     assert tfd.extraer(timbrado) == resultado.tfd
     raiz, original = documento.analizar(timbrado), documento.analizar(xml)

@@ -64,7 +64,7 @@ def test_timbre_de_verdad_que_dice_que_no_vale(carpeta: Path, memoria: MemoriaEn
     [resultado] = pac.timbrar([s])
     hecho = timbrado(resultado)
     assert not hecho.repetido
-    leido = verificar_tfd(s, hecho.tfd, leer_certificado((carpeta / "sello.cer").read_bytes()))
+    leido = verificar_tfd(s, hecho.tfd, lambda _: leer_certificado((carpeta / "sello.cer").read_bytes()))
     assert leido.rfc_prov_certif == RFC_PRUEBA
     assert leido.leyenda == LEYENDA
     assert leido.no_certificado_sat.startswith("99999")
@@ -77,7 +77,7 @@ def test_lote_en_orden(pac: PacSandbox) -> None:
     lote = [solicitud(n) for n in (1, 2, 3, 2)]
     resultados = [timbrado(r) for r in pac.timbrar(lote)]
     for s, r in zip(lote, resultados, strict=True):
-        verificar_tfd(s, r.tfd, pac.certificado)
+        verificar_tfd(s, r.tfd, pac.certificado_de)
     assert [r.repetido for r in resultados] == [False, False, False, True]
     assert resultados[1].tfd == resultados[3].tfd
     assert len({r.tfd for r in resultados}) == 3
@@ -125,13 +125,13 @@ def test_fallas(
     assert resultados[1] == Timbrado(memoria.timbres[segunda.huella], repetido=False)
     if isinstance(resultados[0], Timbrado):
         assert resultados[0].repetido
-        verificar_tfd(primera, resultados[0].tfd, pac.certificado)
+        verificar_tfd(primera, resultados[0].tfd, pac.certificado_de)
     assert (primera.huella in memoria.timbres) is recordado
     [consulta] = pac.consultar([primera])
     assert isinstance(consulta, Timbrado if recordado else NoEncontrado)
     despues = timbrado(uno(pac, primera))
     assert despues.repetido is recordado
-    verificar_tfd(primera, despues.tfd, pac.certificado)
+    verificar_tfd(primera, despues.tfd, pac.certificado_de)
 
 
 def test_cada_falla_se_gasta_una_vez(pac: PacSandbox, memoria: MemoriaEnProceso) -> None:
@@ -169,17 +169,17 @@ def test_verificar_tfd_detecta_uno_ajeno(pac: PacSandbox) -> None:
     s, otra = solicitud(1), solicitud(2)
     hecho = timbrado(uno(pac, s)).tfd
     with pytest.raises(TfdAjeno, match="Sello"):
-        verificar_tfd(otra, hecho, pac.certificado)
+        verificar_tfd(otra, hecho, pac.certificado_de)
     with pytest.raises(TfdAjeno, match="does not verify"):
-        verificar_tfd(s, hecho, leer_certificado(emisor().par.der))
+        verificar_tfd(s, hecho, lambda _: leer_certificado(emisor().par.der))
     with pytest.raises(TfdAjeno, match="does not verify"):
-        verificar_tfd(s, hecho, _otro(pac))
+        verificar_tfd(s, hecho, lambda _: _otro(pac))
     for basura in (b"", b"<html/>", hecho[:-5]):
         with pytest.raises(TfdAjeno, match="unreadable"):
-            verificar_tfd(s, basura, pac.certificado)
+            verificar_tfd(s, basura, pac.certificado_de)
     alterado = re.sub(rb'FechaTimbrado="2', b'FechaTimbrado="1', hecho)
     with pytest.raises(TfdAjeno):
-        verificar_tfd(s, alterado, pac.certificado)
+        verificar_tfd(s, alterado, pac.certificado_de)
 
 
 def _otro(pac: PacSandbox) -> Certificado:

@@ -1,10 +1,12 @@
-"""Rules of timbrado that need neither database nor bus: ids, passwords, refusals in words."""
+"""Rules of a CTI: what is known of one, its passwords, and its refusals in words."""
 
 from __future__ import annotations
 
 import secrets
 import string
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from shared.errors import Codigo, DomainError
@@ -12,12 +14,22 @@ from shared.errors import Codigo, DomainError
 #: Without look-alikes (0 O 1 l I), because people read passwords aloud over the phone.
 _ALFABETO = "".join(c for c in string.ascii_letters + string.digits if c not in "0O1lI")
 LARGO_CONTRASENA = 16
-IDD_MAXIMO = 100
+
+
+class TipoCti(StrEnum):
+    """Kinds of CTI (manual: Tipos de CTI)."""
+
+    ESTANDAR = "estandar"
+    ILIMITADA = "ilimitada"
 
 
 @dataclass(frozen=True, slots=True)
 class CtiGuardada:
-    """A CTI as the repository reads it. `libro_id` is its ledger account; `version` its credential's version."""
+    """A CTI as the repository reads it. `libro_id` is its ledger account; `version` its credential's version.
+
+    A process keeps one in memory for as long as its version lasts: whatever changes who may spend with it,
+    or how, changes the version in the same transaction.
+    """
 
     id: str
     nic: int
@@ -28,6 +40,19 @@ class CtiGuardada:
     hash_contrasena: str | None
     version: int
     bloqueada: bool
+    hash_anterior: str | None = field(default=None, repr=False)
+    """The password before the last one, good until `anterior_hasta`."""
+    anterior_hasta: datetime | None = None
+    rfcs: tuple[str, ...] = ()
+    """Issuers that may be stamped with it; empty: any."""
+    redes: tuple[str, ...] = ()
+    """Addresses or networks (CIDR) that may use it; empty: any."""
+    por_minuto: int | None = None
+    """Stampings a minute; None: no limit."""
+    rfc_contratado: str | None = None
+    """Ilimitada restricted to one issuer; None: open."""
+    vigente_hasta: datetime | None = None
+    """Ilimitada: end of the paid year; None: never paid. An estándar has none."""
 
 
 def generar_contrasena() -> str:
@@ -48,30 +73,4 @@ def cti_bloqueada() -> DomainError:
     return DomainError(
         Codigo.CUENTA_BLOQUEADA,
         "La cuenta de timbrado está bloqueada. Pida a su distribuidor que la reactive.",
-    )
-
-
-def sin_timbres() -> DomainError:
-    """No balance left."""
-    return DomainError(
-        Codigo.SALDO_INSUFICIENTE,
-        "La cuenta de timbrado no tiene timbres disponibles. Compre o pida timbres a su distribuidor.",
-    )
-
-
-def pendiente() -> DomainError:
-    """The PAC has not said what became of it; a repeat of the same CFDI gets the answer, at no further charge."""
-    return DomainError(
-        Codigo.PENDIENTE,
-        "El timbrado está en proceso: el PAC aún no confirma. Envíe de nuevo el mismo CFDI en unos segundos;"
-        " no se cobrará dos veces.",
-        datos={"reintentar_en": 3},
-    )
-
-
-def idd_reutilizado() -> DomainError:
-    """The caller's own document id was used for other content."""
-    return DomainError(
-        Codigo.CLAVE_REUTILIZADA,
-        "El idd ya se usó con otro comprobante. Use un idd distinto para cada CFDI.",
     )

