@@ -7,6 +7,7 @@ A second run finds everything in place and takes a tenth of a second.
 from __future__ import annotations
 
 import contextlib
+import ctypes.util
 import fcntl
 import hashlib
 import os
@@ -48,6 +49,11 @@ def paquetes_faltantes(*, servidores: bool, python: bool) -> list[str]:
             faltan.append("rabbitmq-server")
         if not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")) and not shutil.which("initdb"):
             faltan.append("postgresql")
+        # PDF: WeasyPrint draws with Pango, and a machine without fonts draws nothing.
+        if not ctypes.util.find_library("pangoft2-1.0"):
+            faltan += ["libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0"]
+        if not list(Path("/usr/share/fonts").glob("**/*.ttf")):
+            faltan.append("fonts-dejavu-core")
     if python:
         faltan.append("python3-venv")
     return faltan
