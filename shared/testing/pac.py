@@ -20,6 +20,9 @@ class MemoriaEnProceso:
     def guardar(self, filas: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
         return {huella: self.timbres.setdefault(huella, tfd) for huella, tfd in filas}
 
+    def guardar_si_sana(self, filas: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes] | None:
+        return None if self._fallas else self.guardar(filas)
+
     def buscar(self, huellas: Sequence[bytes]) -> dict[bytes, bytes]:
         return {huella: self.timbres[huella] for huella in huellas if huella in self.timbres}
 

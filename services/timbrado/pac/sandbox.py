@@ -62,6 +62,9 @@ class Memoria(Protocol):
     def guardar(self, filas: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
         """Insert (huella, TFD) where the huella is new, durably; the stored TFD of every huella given."""
 
+    def guardar_si_sana(self, filas: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes] | None:
+        """The same unless an injected failure is pending: then nothing is stored, and it answers None."""
+
     def buscar(self, huellas: Sequence[bytes]) -> dict[bytes, bytes]:
         """The stored TFD of those huellas that have one."""
 
@@ -106,13 +109,17 @@ class PacSandbox:
         """Stamp all, durably. At most one injected failure per call, on the first document."""
         if not lote:
             return []
-        falla = self._tomar_falla()
-        sin_timbrar = 1 if falla in (Falla.RECHAZAR, Falla.TIEMPO_AGOTADO_ANTES) else 0
         nuevos: dict[bytes, bytes] = {}
-        for solicitud in lote[sin_timbrar:]:
+        for solicitud in lote:
             if solicitud.huella not in nuevos:
                 nuevos[solicitud.huella] = self._firmar(solicitud)
-        guardados = self._memoria.guardar(list(nuevos.items())) if nuevos else {}
+        falla = None
+        guardados = self._memoria.guardar_si_sana(list(nuevos.items()))
+        if guardados is None:
+            falla = self._tomar_falla()
+            if falla in (Falla.RECHAZAR, Falla.TIEMPO_AGOTADO_ANTES):
+                nuevos.pop(lote[0].huella)
+            guardados = self._memoria.guardar(list(nuevos.items())) if nuevos else {}
         resultados: list[Resultado] = [self._fallar(falla, guardados.get(lote[0].huella))] if falla else []
         vistos = {lote[0].huella} if falla else set()
         for solicitud in lote[len(resultados) :]:

@@ -9,6 +9,15 @@ from sqlalchemy import Engine, text
 from services.timbrado.repository.base import Base
 
 
+_STORE_IF_SOUND = text(
+    "WITH sana AS (SELECT NOT EXISTS (SELECT FROM pac_sandbox.fallas) AS si),"
+    " nuevas AS (INSERT INTO pac_sandbox.timbres (huella, tfd) SELECT h, t FROM sana,"
+    " unnest(CAST(:huellas AS bytea[]), CAST(:tfds AS bytea[])) u(h, t) WHERE si ORDER BY h"
+    " ON CONFLICT DO NOTHING RETURNING huella)"
+    " SELECT (SELECT si FROM sana), (SELECT count(*) FROM nuevas)"
+)
+
+
 class Sandbox(Base):
     """What operators tell the sandbox PAC."""
 
@@ -41,6 +50,16 @@ class MemoriaPostgres:
         if len(nuevas) == len(filas):
             return dict(filas)
         return self.buscar(params["huellas"])
+
+    def guardar_si_sana(self, filas: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes] | None:
+        """The same in one statement, unless a failure is pending: then nothing is stored, and it answers None."""
+        with self._engine.connect() as connection:
+            sana, nuevas = connection.execute(
+                _STORE_IF_SOUND, {"huellas": [f[0] for f in filas], "tfds": [f[1] for f in filas]}
+            ).one()
+        if not sana:
+            return None
+        return dict(filas) if nuevas == len(filas) else self.buscar([f[0] for f in filas])
 
     def buscar(self, huellas: Sequence[bytes]) -> dict[bytes, bytes]:
         """The stored TFD of those huellas that have one."""
