@@ -2,11 +2,12 @@
 
 from services.timbrado.repository.avisos import Avisos
 from services.timbrado.repository.ctis import Ctis
+from services.timbrado.repository.pacs import Pacs
 from services.timbrado.repository.sandbox import MemoriaPostgres, Sandbox
 from services.timbrado.repository.timbrados import TimbradoConocido, Timbrados
 
 
-class Repositorio(Ctis, Timbrados, Avisos, Sandbox):
+class Repositorio(Ctis, Timbrados, Avisos, Pacs, Sandbox):
     """timbrado's database, inside one transaction."""
 
 
