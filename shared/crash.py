@@ -19,7 +19,7 @@ POINTS = (
     "timbrado.antes_de_retener",
     "timbrado.despues_de_retener",
     "timbrado.despues_del_pac",
-    "timbrado.dentro_de_captura",
+    "timbrado.antes_de_captura",
     "timbrado.despues_de_captura",
     "conciliador.despues_del_pac",
     "outbox.antes_de_confirmar",

@@ -13,7 +13,8 @@ from services.timbrado.cfdi.certificados import Confianza
 from services.timbrado.cfdi.validacion import Validador
 from services.timbrado.credenciales import Credenciales, hash_password
 from services.timbrado.pac.sandbox import Falla, PacSandbox
-from services.timbrado.repository import MemoriaPostgres, Repositorio
+from services.timbrado.repository import Directo, MemoriaPostgres, Repositorio
+from services.timbrado.repository.consumo import al_sellar
 from services.timbrado.use_cases import cuentas, transferencias
 from services.timbrado.use_cases.timbrar import Timbrador
 from shared.config import settings
@@ -69,6 +70,7 @@ def build(bus: Bus) -> Timbrador:
         PacSandbox(s.pac_sandbox_dir, MemoriaPostgres(bus.engine)),
         Credenciales(read, offload),
         bus.uow,
+        Directo(bus.engine),
         consumo,
         emision,
         s.pac_timeout + MARGEN_DE_RELEVO,
@@ -169,7 +171,7 @@ class TimbradoService:
     @timer(interval=2)
     def sellar(self) -> None:
         try:
-            while sealing.seal(self.bus.engine):
+            while sealing.seal(self.bus.engine, al_sellar):
                 pass
         except Exception as exc:  # noqa: BLE001
             log.warning("sellado_fallido", error=str(exc))

@@ -58,11 +58,16 @@ _LOCK_HELD = text(
     "SELECT id FROM cuentas WHERE con_limite AND (id = ANY(:destinos) OR id IN"
     " (SELECT cuenta_id FROM retenciones WHERE id = ANY(:ids))) ORDER BY id FOR UPDATE"
 )
-_CAPTURE = text(
+#: A capture as the beginning of a statement, so that a service may add what it has to write with it: it ends in
+#: `hechos (id, operacion)`, the movements made. Accounts are locked in order of their ids before anything is written.
+CAPTURE = (
     "WITH pedidas AS (SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:operaciones AS uuid[]),"
     " CAST(:destinos AS bigint[]), CAST(:motivos AS text[]), CAST(:referencias AS text[]))"
     " t(retencion, operacion, destino, motivo, referencia)),"
+    " bloqueadas AS MATERIALIZED (SELECT id FROM cuentas WHERE con_limite AND (id = ANY(:destinos) OR id IN"
+    " (SELECT cuenta_id FROM retenciones WHERE id = ANY(:ids))) ORDER BY id FOR UPDATE),"
     " tomadas AS (DELETE FROM retenciones r USING pedidas p WHERE r.id = p.retencion"
+    " AND (SELECT count(*) FROM bloqueadas) >= 0"
     " RETURNING r.cuenta_id, r.cantidad, p.operacion, p.destino, p.motivo, p.referencia),"
     " cambios AS (SELECT cuenta_id AS id, -sum(cantidad) AS saldo, -sum(cantidad) AS retenido FROM tomadas"
     " GROUP BY cuenta_id UNION ALL SELECT destino, sum(cantidad), 0 FROM tomadas GROUP BY destino),"
@@ -73,8 +78,8 @@ _CAPTURE = text(
     " hechos AS (INSERT INTO movimientos (operacion, origen, destino, cantidad, motivo, referencia)"
     " SELECT operacion, cuenta_id, destino, cantidad, motivo, referencia FROM tomadas RETURNING id, operacion),"
     " cola AS (INSERT INTO por_sellar SELECT id FROM hechos)"
-    " SELECT operacion FROM hechos"
 )
+_CAPTURE = text(f"{CAPTURE} SELECT operacion FROM hechos")
 _RELEASE = text(
     "WITH tomadas AS (DELETE FROM retenciones WHERE id = ANY(:ids) RETURNING cuenta_id, cantidad),"
     " sumas AS (SELECT cuenta_id, sum(cantidad) AS n FROM tomadas GROUP BY cuenta_id)"
@@ -92,6 +97,17 @@ _THRESHOLD = text("UPDATE cuentas SET umbral = :umbral WHERE id = :id RETURNING 
 _BELOW = text("INSERT INTO bajo_umbral (cuenta_id) VALUES (:id) ON CONFLICT DO NOTHING")
 _FREEZE = text("UPDATE cuentas SET bloqueada = :bloqueada WHERE id = :id")
 _FENCE = text("UPDATE cuentas SET version = version + 1 WHERE id = :id RETURNING version")
+
+
+def capture_params(pedidas: Sequence[Captura]) -> dict[str, Any]:
+    """What `CAPTURE` needs."""
+    return {
+        "ids": [c.retencion for c in pedidas],
+        "operaciones": [c.operacion for c in pedidas],
+        "destinos": [c.destino for c in pedidas],
+        "motivos": [c.motivo for c in pedidas],
+        "referencias": [c.referencia for c in pedidas],
+    }
 
 
 class Ledger:
@@ -172,20 +188,7 @@ class Ledger:
 
     def capturar(self, pedidas: Sequence[Captura]) -> set[UUID]:
         """Turn holds into movements; answers the operations made. A hold that is gone is skipped."""
-        ids = [c.retencion for c in pedidas]
-        destinos = [c.destino for c in pedidas]
-        self._session.execute(_LOCK_HELD, {"ids": ids, "destinos": destinos})
-        rows = self._session.execute(
-            _CAPTURE,
-            {
-                "ids": ids,
-                "operaciones": [c.operacion for c in pedidas],
-                "destinos": destinos,
-                "motivos": [c.motivo for c in pedidas],
-                "referencias": [c.referencia for c in pedidas],
-            },
-        )
-        return {r.operacion for r in rows}
+        return {r.operacion for r in self._session.execute(_CAPTURE, capture_params(pedidas))}
 
     def liberar(self, retenciones: Sequence[UUID]) -> None:
         """Give holds back. One that is gone is skipped."""

@@ -19,7 +19,7 @@ from services.timbrado.cfdi.validacion import Validador
 from services.timbrado.credenciales import Credenciales, hash_password
 from services.timbrado.pac.protocolo import Rechazado
 from services.timbrado.pac.sandbox import PacSandbox
-from services.timbrado.repository import MemoriaPostgres, Repositorio
+from services.timbrado.repository import Directo, MemoriaPostgres, Repositorio
 from services.timbrado.use_cases import cuentas, transferencias
 from services.timbrado.use_cases.timbrar import Timbrador, _Hecho
 from shared.contracts import timbrado as c
@@ -113,6 +113,7 @@ def armar(url: str, carpeta: Path, timbres: int) -> Banco:
         PacSandbox(material.pac, MemoriaPostgres(engine), espera=0.01),
         Credenciales(leer, lambda f, *a: f(*a)),  # type: ignore[arg-type]
         uow,
+        Directo(engine),
         consumo,
         emision,
         0.2,
@@ -304,8 +305,7 @@ def tarde(banco: Banco, folio: str) -> tuple[bytes, _Hecho]:
     )
     assert not isinstance(trabajo, DomainError)
     [trabajo] = banco.timbrador._retener([trabajo])
-    cti = trabajo.cti
-    return xml, _Hecho(trabajo.id, cti.id, cti.cuenta_id, cti.cliente_id, trabajo.solicitud())
+    return xml, _Hecho(trabajo.id, trabajo.cti.id, trabajo.solicitud())
 
 
 def test_a_slow_replica_finds_the_reconcilers_capture_and_spends_no_second_timbre(banco: Banco) -> None:

@@ -117,7 +117,8 @@ class PacSandbox:
         guardados = self._memoria.guardar_si_sana(list(nuevos.items()))
         if guardados is None:
             falla = self._tomar_falla()
-            if falla in (Falla.RECHAZAR, Falla.TIEMPO_AGOTADO_ANTES):
+            de_mas = lote[0].huella not in {s.huella for s in lote[1:]}
+            if falla in (Falla.RECHAZAR, Falla.TIEMPO_AGOTADO_ANTES) and de_mas:
                 nuevos.pop(lote[0].huella)
             guardados = self._memoria.guardar(list(nuevos.items())) if nuevos else {}
         resultados: list[Resultado] = [self._fallar(falla, guardados.get(lote[0].huella))] if falla else []

@@ -2,6 +2,7 @@
 
 from services.timbrado.repository.avisos import Avisos
 from services.timbrado.repository.ctis import Ctis
+from services.timbrado.repository.directo import Directo
 from services.timbrado.repository.pacs import Pacs
 from services.timbrado.repository.sandbox import MemoriaPostgres, Sandbox
 from services.timbrado.repository.timbrados import TimbradoConocido, Timbrados
@@ -11,4 +12,4 @@ class Repositorio(Ctis, Timbrados, Avisos, Pacs, Sandbox):
     """timbrado's database, inside one transaction."""
 
 
-__all__ = ["MemoriaPostgres", "Repositorio", "TimbradoConocido"]
+__all__ = ["Directo", "MemoriaPostgres", "Repositorio", "TimbradoConocido"]

@@ -8,7 +8,6 @@ from sqlalchemy import Engine, text
 
 from services.timbrado.repository.base import Base
 
-
 _STORE_IF_SOUND = text(
     "WITH sana AS (SELECT NOT EXISTS (SELECT FROM pac_sandbox.fallas) AS si),"
     " nuevas AS (INSERT INTO pac_sandbox.timbres (huella, tfd) SELECT h, t FROM sana,"

@@ -29,11 +29,6 @@ _KNOWN = text(
     " (huella = ANY(:huellas) OR (cti, idd) IN (SELECT * FROM unnest(CAST(:ctis AS text[]), CAST(:idds AS text[]))))"
 )
 _DROP = text("DELETE FROM timbrados WHERE id = ANY(:ids) AND estado = 'pendiente'")
-_STAMPED = text(
-    "UPDATE timbrados t SET estado = 'timbrado', uuid = u.uuid, tfd = u.tfd, terminado_en = now()"
-    " FROM unnest(CAST(:ids AS uuid[]), CAST(:uuids AS uuid[]), CAST(:tfds AS bytea[])) u(id, uuid, tfd)"
-    " WHERE t.id = u.id AND t.estado = 'pendiente'"
-)
 _REFUSED = text(
     "UPDATE timbrados t SET estado = 'rechazado', rechazo = u.rechazo, terminado_en = now()"
     " FROM unnest(CAST(:ids AS uuid[]), CAST(:rechazos AS text[])) u(id, rechazo)"
@@ -44,7 +39,7 @@ _ABANDONED = text(
     "UPDATE timbrados SET tomado_hasta = now() + make_interval(secs => :plazo) WHERE id IN"
     " (SELECT id FROM timbrados WHERE estado = 'pendiente' AND tomado_hasta < now() ORDER BY tomado_hasta"
     " LIMIT :limite FOR UPDATE SKIP LOCKED)"
-    " RETURNING id, huella, cti, cuenta_id, cliente_id, xml, sello, emisor, no_certificado"
+    " RETURNING id, huella, cti, xml, sello, emisor, no_certificado"
 )
 
 
@@ -82,13 +77,6 @@ class Timbrados(Base):
     def olvidar(self, ids: Sequence[UUID]) -> None:
         """Remove stampings that could not hold their timbre: nothing was asked of the PAC."""
         self._session.execute(_DROP, {"ids": list(ids)})
-
-    def marcar_timbrados(self, filas: Sequence[tuple[UUID, UUID, bytes]]) -> None:
-        """(id, UUID, TFD) of captured stampings."""
-        self._session.execute(
-            _STAMPED,
-            {"ids": [f[0] for f in filas], "uuids": [f[1] for f in filas], "tfds": [f[2] for f in filas]},
-        )
 
     def marcar_rechazados(self, filas: Sequence[tuple[UUID, str]]) -> set[UUID]:
         """(id, why) of stampings that the PAC refused for certain; answers those that were still pendiente."""

@@ -30,7 +30,6 @@ from services.timbrado.pac.protocolo import (
     Timbrado,
     verificar_tfd,
 )
-from shared.contracts import eventos as ev
 from shared.contracts import timbrado as c
 from shared.crash import crash_point
 from shared.errors import Codigo, DomainError, campo_invalido, no_encontrado
@@ -40,7 +39,7 @@ from shared.persistence.uow import UnitOfWork
 
 if TYPE_CHECKING:
     from services.timbrado.domain import CtiGuardada
-    from services.timbrado.repository import Repositorio, TimbradoConocido
+    from services.timbrado.repository import Directo, Repositorio, TimbradoConocido
 
 log = get_logger(__name__)
 
@@ -71,8 +70,6 @@ class _Hecho:
 
     id: UUID
     cti: str
-    cuenta_id: UUID
-    cliente_id: UUID
     solicitud: Solicitud
 
 
@@ -85,6 +82,7 @@ class Timbrador:
         pac: Pac,
         credenciales: Credenciales,
         uow: Callable[[], UnitOfWork[Repositorio]],
+        directo: Directo,
         consumo: int,
         emision: int,
         plazo: float,
@@ -93,6 +91,7 @@ class Timbrador:
         self._pac = pac
         self._credenciales = credenciales
         self._uow = uow
+        self._directo = directo
         self._consumo = consumo
         self._emision = emision
         self._plazo = plazo
@@ -156,8 +155,6 @@ class Timbrador:
             _Hecho(
                 f.id,
                 f.cti,
-                f.cuenta_id,
-                f.cliente_id,
                 Solicitud(bytes(f.huella), bytes(f.xml), f.sello, f.emisor, f.no_certificado),
             )
             for f in filas
@@ -193,7 +190,7 @@ class Timbrador:
         crash_point("timbrado.despues_de_retener")
         respuestas = self._pac.timbrar([t.solicitud() for t in nuevos])
         crash_point("timbrado.despues_del_pac")
-        hechos = [_Hecho(t.id, t.cti.id, t.cti.cuenta_id, t.cti.cliente_id, t.solicitud()) for t in nuevos]
+        hechos = [_Hecho(t.id, t.cti.id, t.solicitud()) for t in nuevos]
         tfds = self._terminar(list(zip(hechos, respuestas, strict=True)))
         crash_point("timbrado.despues_de_captura")
         for t, r in zip(nuevos, respuestas, strict=True):
@@ -209,15 +206,33 @@ class Timbrador:
 
     def _retener(self, trabajos: list[_Trabajo]) -> list[_Trabajo]:
         """Commit the holds; answers the jobs that now hold a timbre. The others got their result."""
+        crash_point("timbrado.antes_de_retener")
+        # A limit of stampings a minute is counted under the account's lock: the long way does it.
+        directos = [t for t in trabajos if t.cti.por_minuto is None]
+        retenidos = (
+            self._directo.retener([self._fila(t) for t in directos], self._pac.nombre, self._plazo)
+            if directos
+            else set()
+        )
+        resto = [t for t in trabajos if t.id not in retenidos]
+        if resto:
+            retenidos |= self._retener_con_motivos(resto)
+        return [t for t in trabajos if t.id in retenidos]
+
+    def _retener_con_motivos(self, trabajos: list[_Trabajo]) -> set[UUID]:
+        """The long way, that says why: repeats get their stamp, refusals their reason; answers those that hold."""
         with self._uow() as uow:
-            crash_point("timbrado.antes_de_retener")
-            creados = uow.repo.abrir_timbrados([_fila(t) for t in trabajos], self._pac.nombre, self._plazo)
+            # Accounts before invoices, as in `Directo`, or two lots could wait for each other.
+            uow.repo.libro.tomar([t.cti.libro_id for t in trabajos])
+            creados = uow.repo.abrir_timbrados(
+                [self._fila(t) for t in trabajos], self._pac.nombre, self._plazo
+            )
             repetidos = [t for t in trabajos if t.id not in creados]
             if repetidos:
                 _responder_repetidos(uow, repetidos)
             nuevos = [t for t in trabajos if t.id in creados]
             if not nuevos:
-                return []
+                return set()
             rechazos = uow.repo.libro.retener(
                 [Retencion(t.id, t.cti.libro_id, 1, t.cti.version, self._cargo(t.cti)) for t in nuevos]
             )
@@ -231,7 +246,16 @@ class Timbrador:
             if fallidos:
                 uow.repo.olvidar(fallidos)
             uow.commit()
-        return [t for t in nuevos if t.error is None]
+        return {t.id for t in nuevos if t.error is None}
+
+    def _fila(self, t: _Trabajo) -> dict[str, Any]:
+        v = t.valido
+        return {
+            "ids": t.id, "huellas": v.huella, "ctis": t.cti.id, "cuentas": t.cti.cuenta_id,
+            "clientes": t.cti.cliente_id, "idds": t.idd, "emisores": v.emisor, "receptores": v.receptor,
+            "tipos": v.tipo, "totales": v.total, "sellos": v.sello, "numeros": v.no_certificado, "xmls": v.xml,
+            "libros": t.cti.libro_id, "versiones": t.cti.version, "cargos": self._cargo(t.cti),
+        }  # fmt: skip
 
     def _cargo(self, cti: CtiGuardada) -> int | None:
         """An ilimitada has no balance: its timbres are minted as they are spent (domain: Words)."""
@@ -255,31 +279,28 @@ class Timbrador:
                     rechazados.append((hecho.id, f"{codigo}: {mensaje}"))
                 case Desconocido() | NoEncontrado():
                     inciertos.append(hecho.id)
-        with self._uow() as uow:
-            hechos = self._capturar(uow, timbrados) if timbrados else {}
-            if rechazados:
-                libres = uow.repo.marcar_rechazados(rechazados)
-                uow.repo.libro.liberar([r[0] for r in rechazados if r[0] in libres])
-            if inciertos:
-                uow.repo.apurar(inciertos)
-            uow.commit()
+        hechos = self._capturar(timbrados) if timbrados else {}
+        if rechazados or inciertos:
+            with self._uow() as uow:
+                if rechazados:
+                    libres = uow.repo.marcar_rechazados(rechazados)
+                    uow.repo.libro.liberar([r[0] for r in rechazados if r[0] in libres])
+                if inciertos:
+                    uow.repo.apurar(inciertos)
+                uow.commit()
         return hechos
 
-    def _capturar(
-        self, uow: UnitOfWork[Repositorio], timbrados: Sequence[tuple[_Hecho, UUID, bytes]]
-    ) -> dict[UUID, tuple[UUID, bytes]]:
-        capturados = uow.repo.libro.capturar(
-            [Captura(h.id, h.id, self._consumo, "timbrado", str(u)) for h, u, _ in timbrados]
+    def _capturar(self, timbrados: Sequence[tuple[_Hecho, UUID, bytes]]) -> dict[UUID, tuple[UUID, bytes]]:
+        crash_point("timbrado.antes_de_captura")
+        capturados = self._directo.capturar(
+            [Captura(h.id, h.id, self._consumo, "timbrado", str(u)) for h, u, _ in timbrados],
+            [u for _, u, _ in timbrados],
+            [tfd for _, _, tfd in timbrados],
         )
-        crash_point("timbrado.dentro_de_captura")
-        propios = [t for t in timbrados if t[0].id in capturados]
-        if propios:
-            uow.repo.marcar_timbrados([(h.id, u, tfd) for h, u, tfd in propios])
-            consumos = _consumos([h for h, _, _ in propios], uow.ahora)
-            uow.publish(ev.TIMBRES_CONSUMIDOS, ev.TimbresConsumidos(consumos=consumos))
-        hechos = {h.id: (u, tfd) for h, u, tfd in propios}
-        if len(propios) < len(timbrados):
-            hechos |= _captados_por_otro(uow, [h for h, _, _ in timbrados if h.id not in capturados])
+        hechos = {h.id: (u, tfd) for h, u, tfd in timbrados if h.id in capturados}
+        if len(hechos) < len(timbrados):
+            with self._uow() as uow:
+                hechos |= _captados_por_otro(uow, [h for h, _, _ in timbrados if h.id not in capturados])
         return hechos
 
 
@@ -317,15 +338,6 @@ def _responder_repetidos(uow: UnitOfWork[Repositorio], repetidos: Sequence[_Trab
             t.uuid, t.tfd, t.repetido = anterior.uuid, bytes(anterior.tfd), True
 
 
-def _fila(t: _Trabajo) -> dict[str, Any]:
-    v = t.valido
-    return {
-        "ids": t.id, "huellas": v.huella, "ctis": t.cti.id, "cuentas": t.cti.cuenta_id,
-        "clientes": t.cti.cliente_id, "idds": t.idd, "emisores": v.emisor, "receptores": v.receptor,
-        "tipos": v.tipo, "totales": v.total, "sellos": v.sello, "numeros": v.no_certificado, "xmls": v.xml,
-    }  # fmt: skip
-
-
 def _rechazo(rechazo: Rechazo) -> DomainError:
     match rechazo:
         case Rechazo.SALDO:
@@ -334,16 +346,6 @@ def _rechazo(rechazo: Rechazo) -> DomainError:
             return domain.cti_bloqueada()
         case _:
             return domain.credenciales_invalidas()
-
-
-def _consumos(hechos: Sequence[_Hecho], en: datetime) -> list[ev.Consumo]:
-    por_cti: dict[str, list[_Hecho]] = {}
-    for h in hechos:
-        por_cti.setdefault(h.cti, []).append(h)
-    return [
-        ev.Consumo(cti=cti, cuenta_id=hs[0].cuenta_id, cliente_id=hs[0].cliente_id, cantidad=len(hs), en=en)
-        for cti, hs in por_cti.items()
-    ]
 
 
 def _resultado(
