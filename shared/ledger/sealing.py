@@ -6,7 +6,7 @@ account's row, and so never slows a debit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, text
@@ -72,8 +72,16 @@ def encadenar(ultimos: dict[int, tuple[int, int, bytes]], movimientos: Iterable[
     return nuevos
 
 
-def seal(engine: Engine) -> int:
-    """Chain one lot of movements; returns how many. Zero when there is nothing or another replica seals."""
+#: What a service keeps beside the chain: called in the sealing transaction, so each link comes to it exactly once.
+AlSellar = Callable[[Connection, Sequence[Eslabon]], None]
+
+
+def seal(engine: Engine, al_sellar: AlSellar | None = None) -> int:
+    """Chain one lot of movements; returns how many. Zero when there is nothing or another replica seals.
+
+    `al_sellar` gets the lot's links, two per movement, before the commit; one sealer runs at a time, so it
+    never meets itself.
+    """
     with engine.begin() as connection:
         if not connection.execute(text("SELECT pg_try_advisory_xact_lock(:k)"), {"k": LOCK}).scalar():
             return 0
@@ -96,6 +104,8 @@ def seal(engine: Engine) -> int:
                 "sellos": [e.sello for e in nuevos],
             },
         )
+        if al_sellar is not None:
+            al_sellar(connection, nuevos)
         return len(movimientos)
 
 

@@ -1,0 +1,95 @@
+"""What the sealer keeps beside the chain: consumption by hour and CTI, exactly once; where each day begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from services.timbrado.repository.consumo import al_sellar
+from shared.ledger import sealing
+from tests.integration.test_timbrado_pipeline import Banco, armar
+
+
+@pytest.fixture
+def banco(base_de_datos: Callable[[str], str], tmp_path: Path) -> Iterator[Banco]:
+    b = armar(base_de_datos("timbrado"), tmp_path, 10)
+    yield b
+    b.engine.dispose()
+
+
+def consumido(banco: Banco) -> int:
+    with banco.engine.connect() as connection:
+        sql = "SELECT coalesce(sum(cantidad), 0) FROM consumo_por_hora WHERE cti = :cti"
+        return int(connection.execute(text(sql), {"cti": banco.cti}).scalar_one())
+
+
+def sellar(banco: Banco) -> None:
+    while sealing.seal(banco.engine, al_sellar):
+        pass
+
+
+def test_a_stamping_counts_once_in_its_hour(banco: Banco) -> None:
+    banco.timbrar(banco.factura("A1"), banco.factura("A2"))
+    assert consumido(banco) == 0
+    sellar(banco)
+    banco.timbrar(banco.factura("A3"))
+    sellar(banco)
+    sellar(banco)
+    assert consumido(banco) == 3
+    with banco.engine.connect() as connection:
+        [ritmo] = connection.execute(text("SELECT * FROM ritmos"))
+        hoy = connection.execute(text("SELECT (now() AT TIME ZONE 'America/Mexico_City')::date")).scalar_one()
+    assert (ritmo.cti, ritmo.desde, ritmo.dias) == (banco.cti, hoy, 0)
+
+
+def test_an_ilimitadas_stamping_counts_for_its_cti(banco: Banco) -> None:
+    with banco.engine.begin() as connection:
+        connection.execute(
+            text(
+                "UPDATE ctis SET tipo = 'ilimitada', vigente_hasta = now() + interval '1 year' WHERE id = :cti"
+            ),
+            {"cti": banco.cti},
+        )
+    [r] = banco.timbrar(banco.factura("B1"))
+    assert r.error is None, r
+    assert banco.saldo() == (10, 0)
+    sellar(banco)
+    assert consumido(banco) == 1
+
+
+def test_a_death_before_the_commit_counts_nothing_and_the_next_time_once(banco: Banco) -> None:
+    banco.timbrar(banco.factura("C1"))
+
+    def morir(connection: Connection, eslabones: object) -> None:
+        al_sellar(connection, eslabones)  # type: ignore[arg-type]
+        raise RuntimeError("kill -9")
+
+    with pytest.raises(RuntimeError):
+        sealing.seal(banco.engine, morir)
+    assert consumido(banco) == 0
+    sellar(banco)
+    assert consumido(banco) == 1
+
+
+def test_the_days_first_link_is_kept(banco: Banco) -> None:
+    sellar(banco)
+    banco.timbrar(banco.factura("D1"))
+    sellar(banco)
+    with banco.engine.connect() as connection:
+        cortes = connection.execute(text("SELECT cuenta_id, secuencia FROM cortes")).all()
+        cuentas = connection.execute(text("SELECT count(DISTINCT cuenta_id) FROM cadena")).scalar_one()
+    assert len(cortes) == cuentas
+    assert {c.secuencia for c in cortes} == {1}
+
+
+def test_the_database_refuses_hours_that_are_none(banco: Banco) -> None:
+    for hora, cantidad in (("2026-11-24 10:30:00Z", 1), ("2026-11-24 10:00:00Z", 0)):
+        with pytest.raises(DBAPIError), banco.engine.begin() as connection:
+            connection.execute(
+                text("INSERT INTO consumo_por_hora VALUES ('X', :hora, :cantidad)"),
+                {"hora": hora, "cantidad": cantidad},
+            )
