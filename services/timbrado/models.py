@@ -39,6 +39,7 @@ class Cti(Base):
     por_minuto: Mapped[int | None] = mapped_column(Integer)
     rfc_contratado: Mapped[str | None]
     vigente_hasta: Mapped[datetime | None]
+    proximo_aviso: Mapped[datetime | None]
     creada_en: Mapped[datetime] = mapped_column(server_default=func.now())
     __table_args__ = (CheckConstraint("tipo IN ('estandar', 'ilimitada')", name="tipo"),)
 

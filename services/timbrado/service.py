@@ -9,6 +9,7 @@ from nameko.extensions import DependencyProvider
 from nameko.rpc import rpc
 from nameko.timer import timer
 
+from services.timbrado.aplicaciones import Aplicaciones
 from services.timbrado.cfdi.certificados import Confianza
 from services.timbrado.cfdi.validacion import Validador
 from services.timbrado.credenciales import Credenciales, hash_password
@@ -16,6 +17,7 @@ from services.timbrado.pac.sandbox import Falla, PacSandbox
 from services.timbrado.repository import Directo, MemoriaPostgres, Repositorio
 from services.timbrado.repository.consumo import al_sellar
 from services.timbrado.use_cases import cuentas, transferencias
+from services.timbrado.use_cases.aplicaciones import Admision
 from services.timbrado.use_cases.timbrar import Timbrador
 from shared.config import settings
 from shared.contracts import eventos as ev
@@ -65,15 +67,21 @@ def build(bus: Bus) -> Timbrador:
         with bus.uow() as uow:
             return uow.repo.ctis(ids)
 
+    def aplicacion(id_: UUID) -> Any:
+        with bus.uow() as uow:
+            return uow.repo.aplicacion(id_)
+
+    credenciales = Credenciales(read, offload)
     return Timbrador(
         Validador(Confianza.de_carpeta(s.cfdi_autoridades_dir)),
         PacSandbox(s.pac_sandbox_dir, MemoriaPostgres(bus.engine)),
-        Credenciales(read, offload),
+        credenciales,
         bus.uow,
         Directo(bus.engine),
         consumo,
         emision,
         s.pac_timeout + MARGEN_DE_RELEVO,
+        Admision(credenciales, bus.uow, Aplicaciones(aplicacion).verificar).admitir,
     )
 
 

@@ -30,6 +30,7 @@ from services.timbrado.pac.protocolo import (
     Timbrado,
     verificar_tfd,
 )
+from services.timbrado.use_cases.aplicaciones import Admitir, negar_ilimitada
 from shared.contracts import timbrado as c
 from shared.crash import crash_point
 from shared.errors import Codigo, DomainError, campo_invalido, no_encontrado
@@ -86,6 +87,7 @@ class Timbrador:
         consumo: int,
         emision: int,
         plazo: float,
+        admitir: Admitir = negar_ilimitada,
     ) -> None:
         self._validador = validador
         self._pac = pac
@@ -95,6 +97,7 @@ class Timbrador:
         self._consumo = consumo
         self._emision = emision
         self._plazo = plazo
+        self._admitir = admitir
 
     # -- calls ---------------------------------------------------------------------------------------
 
@@ -179,6 +182,8 @@ class Timbrador:
                 raise campo_invalido("idd", f"El idd debe tener de 1 a {domain.IDD_MAXIMO} caracteres.")
             valido = self._validador.validar(s.xml.encode(), datetime.now(UTC))
             uso.revisar(cti, valido.emisor, s.ip)
+            if cti.tipo == domain.TipoCti.ILIMITADA:
+                cti = self._admitir(cti, valido.emisor, s)
             return _Trabajo(uuid4(), valido, cti, s.idd)
         except DomainError as exc:
             return exc

@@ -1,0 +1,73 @@
+"""Registered applications, and what an ilimitada is admitted by before it spends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from services.timbrado import domain
+from services.timbrado.credenciales import Credenciales
+from services.timbrado.domain import ilimitada, uso
+from shared.contracts import timbrado as c
+from shared.errors import Codigo, DomainError
+from shared.persistence.uow import UnitOfWork
+
+if TYPE_CHECKING:
+    from services.timbrado.domain import CtiGuardada
+    from services.timbrado.repository import Repositorio
+
+#: Checks a proof: the header as it came, CTI, the document's bytes, now. Raises `no_permitido`.
+Verificar = Callable[[str | None, str, bytes, datetime], None]
+#: What the pipeline asks for an ilimitada: the CTI to spend with, or a refusal.
+Admitir = Callable[["CtiGuardada", str, c.SolicitudDeTimbrado], "CtiGuardada"]
+
+
+def negar_ilimitada(cti: CtiGuardada, emisor: str, s: c.SolicitudDeTimbrado) -> CtiGuardada:  # noqa: ARG001
+    """A pipeline that was given no `Admision` stamps for no ilimitada: the check can't be forgotten."""
+    raise DomainError(Codigo.NO_PERMITIDO, "Las CTI ilimitadas no se admiten aquí. Use una CTI estándar.")
+
+
+class Admision:
+    """Who may stamp with an ilimitada: its year is paid, the issuer is the contracted one, the application proves itself.
+
+    A process remembers a CTI for as long as its version lasts, but time passes without any version: so a refusal
+    is only given after reading the CTI again, and a renewal works at once. What is admitted costs no SQL.
+    """
+
+    def __init__(
+        self,
+        credenciales: Credenciales,
+        uow: Callable[[], UnitOfWork[Repositorio]],
+        verificar: Verificar,
+    ) -> None:
+        self._credenciales = credenciales
+        self._uow = uow
+        self._verificar = verificar
+
+    def admitir(self, cti: CtiGuardada, emisor: str, s: c.SolicitudDeTimbrado) -> CtiGuardada:
+        """The CTI to spend with, read anew if the remembered one was no longer good.
+
+        Raises `contrato_requerido` or `no_permitido`.
+        """
+        ahora = datetime.now(UTC)
+        try:
+            ilimitada.revisar(cti, emisor, ahora)
+        except DomainError:
+            cti = self._releida(cti, s)
+            ilimitada.revisar(cti, emisor, ahora)
+            uso.revisar(cti, emisor, s.ip)
+        self._verificar(s.aplicacion, cti.id, s.xml.encode(), ahora)
+        return cti
+
+    def _releida(self, cti: CtiGuardada, s: c.SolicitudDeTimbrado) -> CtiGuardada:
+        with self._uow() as uow:
+            actual = uow.repo.ctis([cti.id])[cti.id]
+        if actual.version == cti.version:
+            # Nothing changed: argon2 is not paid each time that an expired one is used.
+            return cti
+        self._credenciales.olvidar(cti.id)
+        [nueva] = self._credenciales.verificar([(s.cti, s.contrasena)])
+        if nueva is None:
+            raise domain.credenciales_invalidas()
+        return nueva
