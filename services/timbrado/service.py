@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from nameko.extensions import DependencyProvider
@@ -16,7 +17,7 @@ from services.timbrado.credenciales import Credenciales, hash_password
 from services.timbrado.pac.sandbox import Falla, PacSandbox
 from services.timbrado.repository import Directo, MemoriaPostgres, Repositorio
 from services.timbrado.repository.consumo import al_sellar
-from services.timbrado.use_cases import cuentas, transferencias
+from services.timbrado.use_cases import consumos, cuentas, transferencias
 from services.timbrado.use_cases.aplicaciones import Admision
 from services.timbrado.use_cases.timbrar import Timbrador
 from shared.config import settings
@@ -25,12 +26,16 @@ from shared.contracts import timbrado as c
 from shared.contracts.base import Vacio
 from shared.errors import campo_invalido
 from shared.ledger import sealing
+from shared.ledger.sealing import Eslabon
 from shared.logging import get_logger
 from shared.messaging.bus import Bus, BusWorker
 from shared.messaging.cpu import offload
 from shared.messaging.events import event
 from shared.messaging.wire import WireError
 from shared.persistence.uow import UnitOfWork
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 log = get_logger(__name__)
 
@@ -90,6 +95,14 @@ def _inyectar(uow: UnitOfWork[Repositorio], p: c.InyectarFalla) -> Vacio:
         raise campo_invalido("modo", f"Modo desconocido. Use uno de: {', '.join(Falla)}.")
     uow.repo.inyectar_falla(p.modo, p.veces)
     return Vacio()
+
+
+def _al_sellar(connection: Connection, eslabones: Sequence[Eslabon]) -> None:
+    """Beside the chain, in its transaction: consumption kept here, and told to the others."""
+    al_sellar(connection, eslabones)
+    with UnitOfWork(connection, Repositorio) as uow:
+        consumos.contar_consumos(uow, [e.movimiento for e in eslabones if e.cuenta == e.movimiento.origen])
+        uow.write_events()
 
 
 class TimbradoService:
@@ -179,7 +192,7 @@ class TimbradoService:
     @timer(interval=2)
     def sellar(self) -> None:
         try:
-            while sealing.seal(self.bus.engine, al_sellar):
+            while sealing.seal(self.bus.engine, _al_sellar):
                 pass
         except Exception as exc:  # noqa: BLE001
             log.warning("sellado_fallido", error=str(exc))

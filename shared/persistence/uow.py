@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID, uuid4
 
 import orjson
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import Session
 
 from shared.contracts.base import Carga, Evento, PeticionConClave, dump, request_hash
@@ -47,7 +47,10 @@ class UnitOfWork(Generic[R]):
     repo: R
 
     def __init__(
-        self, engine: Engine, repository: Callable[[Session], R], on_publish: Callable[[], None] | None = None
+        self,
+        engine: Engine | Connection,
+        repository: Callable[[Session], R],
+        on_publish: Callable[[], None] | None = None,
     ) -> None:
         self._engine = engine
         self._repository = repository
@@ -78,16 +81,24 @@ class UnitOfWork(Generic[R]):
 
     def commit(self) -> None:
         """Write the events and commit; then wake the relay."""
-        told = bool(self._events)
-        if told:
-            self.session.execute(
-                _OUTBOX, {"correlacion": correlation.get(), "eventos": orjson.dumps(self._events).decode()}
-            )
-            self._events = []
+        told = self.write_events()
         crash_point("outbox.antes_de_confirmar")
         self.session.commit()
         if told and self._on_publish is not None:
             self._on_publish()
+
+    def write_events(self) -> bool:
+        """Put what was told into the outbox; says whether there was anything.
+
+        Only for a unit of work inside a transaction of someone else, who commits; `commit` does it by itself.
+        """
+        if not self._events:
+            return False
+        self.session.execute(
+            _OUTBOX, {"correlacion": correlation.get(), "eventos": orjson.dumps(self._events).decode()}
+        )
+        self._events = []
+        return True
 
     def first_time(self, evento_id: UUID, manejador: str) -> bool:
         """Record an event as handled by `manejador`; false if it already was (a repeated delivery)."""

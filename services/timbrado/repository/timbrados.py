@@ -34,6 +34,10 @@ _REFUSED = text(
     " FROM unnest(CAST(:ids AS uuid[]), CAST(:rechazos AS text[])) u(id, rechazo)"
     " WHERE t.id = u.id AND t.estado = 'pendiente' RETURNING t.id"
 )
+_SPENT = text(
+    "SELECT cti, cuenta_id, cliente_id, count(*) AS cantidad, max(terminado_en) AS en FROM timbrados"
+    " WHERE id = ANY(:ids) GROUP BY cti, cuenta_id, cliente_id ORDER BY cti"
+)
 _SOONER = text("UPDATE timbrados SET tomado_hasta = now() WHERE id = ANY(:ids) AND estado = 'pendiente'")
 _ABANDONED = text(
     "UPDATE timbrados SET tomado_hasta = now() + make_interval(secs => :plazo) WHERE id IN"
@@ -84,6 +88,10 @@ class Timbrados(Base):
             _REFUSED, {"ids": [f[0] for f in filas], "rechazos": [f[1] for f in filas]}
         )
         return {r.id for r in rows}
+
+    def consumos_de(self, ids: Sequence[UUID]) -> list[Any]:
+        """By CTI, what these stampings spent: `cti, cuenta_id, cliente_id, cantidad, en` (the last of them)."""
+        return list(self._session.execute(_SPENT, {"ids": list(ids)}))
 
     def apurar(self, ids: Sequence[UUID]) -> None:
         """Nobody works on these any more: the reconciler may take them now."""
