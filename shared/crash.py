@@ -28,6 +28,13 @@ POINTS = (
     "inbox.antes_de_confirmar",
     "inbox.despues_de_confirmar",
     "rpc.antes_de_responder",
+    "ilimitada.al_solicitar",
+    "ilimitada.al_activar",
+    "ilimitada.al_cancelar",
+    "ilimitada.al_devolver",
+    "ilimitada.al_vigilar",
+    "cargo.al_cobrar",
+    "cargo.al_devolver",
 )
 
 

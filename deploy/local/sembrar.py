@@ -131,7 +131,11 @@ def sembrar(bus: RpcClient, claves: dict[str, str]) -> dict[str, Any]:
 
 
 def _saldos(bus: RpcClient, raiz: UUID, cuenta: UUID) -> None:
-    """Timbres, puntos and an MKL for the distributor."""
+    """Timbres, puntos and an MKL for the distributor; what a CTI ilimitada costs."""
+    bus.llamar(
+        ti.PONER_TARIFAS,
+        ti.PonerTarifas(clave="semilla:tarifas", abierta=Decimal("2400.00"), un_rfc=Decimal("1200.00")),
+    )
     bus.llamar(ti.EMITIR, ti.Emitir(clave="semilla:emision", cuenta_id=raiz, cantidad=1_000_000))
     con_paciencia(
         lambda: bus.llamar(

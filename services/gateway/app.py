@@ -24,6 +24,7 @@ RUTAS = (
     "ctis",
     "transferencias",
     "operacion",
+    "ilimitadas",
 )
 
 

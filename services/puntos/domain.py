@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from shared.errors import Codigo, DomainError, campo_invalido
 from shared.money import puntos_a_unidades
@@ -27,6 +27,8 @@ class Concepto(StrEnum):
 
     ACREDITACION = "acreditacion"
     TRANSFERENCIA = "transferencia"
+    CARGO = "cargo"
+    DEVOLUCION = "devolucion"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,33 @@ class MonederoCliente:
     nic: int
     nombre: str
     libro_id: int = 0
+
+
+class EstadoCargo(StrEnum):
+    """Of a charge. Only one that was made can be given back, and once."""
+
+    COBRADO = "cobrado"
+    RECHAZADO = "rechazado"
+    DEVUELTO = "devuelto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cargo:
+    """What another service had a CM pay, under the id that it gave. `unidades`, `faltan`: hundredths of a punto."""
+
+    id: UUID
+    cuenta_id: UUID
+    concepto: str
+    referencia: str
+    unidades: int
+    estado: str
+    motivo: str | None = None
+    faltan: int | None = None
+
+    @property
+    def devolucion(self) -> UUID:
+        """The operation that gives it back: always the same one, so the ledger refuses a second."""
+        return uuid5(self.id, "devolucion")
 
 
 def unidades_a_mover(puntos: Decimal) -> int:
@@ -84,4 +113,12 @@ def monedero_bloqueado() -> DomainError:
     """The wallet is frozen."""
     return DomainError(
         Codigo.CUENTA_BLOQUEADA, "El monedero de puntos está bloqueado. Comuníquese con su distribuidor."
+    )
+
+
+def motivo_sin_saldo(disponible: Decimal, pedidos: Decimal) -> str:
+    """Why a charge was refused, with what is missing."""
+    return (
+        f"No tiene puntos suficientes: cuesta {pedidos:,.2f} y tiene {disponible:,.2f}. Compre al menos"
+        f" {pedidos - disponible:,.2f} puntos e intente de nuevo."
     )

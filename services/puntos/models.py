@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import MetaData
@@ -36,3 +37,19 @@ class MonederoClienteModel(Base):
     nic: Mapped[int]
     nombre: Mapped[str]
     libro_id: Mapped[int]
+
+
+class CargoModel(Base):
+    """Charges that other services asked for, by the id that they gave."""
+
+    __tablename__ = "cargos"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    cuenta_id: Mapped[UUID]
+    concepto: Mapped[str]
+    referencia: Mapped[str] = mapped_column(server_default="")
+    unidades: Mapped[int]
+    estado: Mapped[str]
+    motivo: Mapped[str | None]
+    faltan: Mapped[int | None]
+    creado_en: Mapped[datetime]
+    devuelto_en: Mapped[datetime | None]

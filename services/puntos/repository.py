@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.puntos.domain import MonederoCliente, MonederoCM, TipoCuenta
-from services.puntos.models import MonederoClienteModel, MonederoCMModel
+from services.puntos.domain import Cargo, EstadoCargo, MonederoCliente, MonederoCM, TipoCuenta
+from services.puntos.models import CargoModel, MonederoClienteModel, MonederoCMModel
 from shared.ledger.ledger import Ledger
 
 #: Without a lock: a reader of a balance makes no debit wait.
@@ -69,13 +70,43 @@ class Repositorio:
 
     def emision(self) -> int:
         """Ledger account from which puntos are minted; the migration opened it."""
-        clave = (str(TipoCuenta.EMISION), "")
-        return self.libro.buscar([clave])[clave].id
+        return self._unica(TipoCuenta.EMISION)
+
+    def consumo(self) -> int:
+        """Ledger account into which puntos are spent."""
+        return self._unica(TipoCuenta.CONSUMO)
+
+    def abrir_cargo(self, cargo: Cargo, ahora: datetime) -> bool:
+        """Record a charge as resolved; false when its id was asked for before."""
+        nuevo = insert(CargoModel).values(**asdict(cargo), creado_en=ahora)
+        hecho = self._session.execute(
+            nuevo.on_conflict_do_nothing(index_elements=["id"]).returning(CargoModel.id)
+        )
+        return hecho.scalar() is not None
+
+    def tomar_cargo(self, id_: UUID) -> Cargo | None:
+        """A charge, locked: two refunds follow each other."""
+        fila = self._session.scalars(
+            select(CargoModel).where(CargoModel.id == id_).with_for_update()
+        ).one_or_none()
+        return None if fila is None else Cargo(**{f.name: getattr(fila, f.name) for f in fields(Cargo)})
+
+    def devolver_cargo(self, id_: UUID, ahora: datetime) -> None:
+        """Mark a charge as given back."""
+        self._session.execute(
+            update(CargoModel)
+            .where(CargoModel.id == id_, CargoModel.estado == EstadoCargo.COBRADO)
+            .values(estado=EstadoCargo.DEVUELTO, devuelto_en=ahora)
+        )
 
     def saldo(self, libro_id: int) -> tuple[int, int]:
         """Balance and what of it is available, in hundredths."""
         fila = self._session.execute(_SALDO, {"id": libro_id}).one()
         return fila.saldo, fila.disponible
+
+    def _unica(self, tipo: TipoCuenta) -> int:
+        clave = (str(tipo), "")
+        return self.libro.buscar([clave])[clave].id
 
     def _abrir(self, tipo: TipoCuenta, titular: UUID) -> int:
         clave = (str(tipo), str(titular))

@@ -11,7 +11,7 @@ from nameko.timer import timer
 from services.puntos import use_cases
 from services.puntos.repository import Repositorio
 from shared.contracts import puntos as c
-from shared.contracts.eventos import CLIENTE_CREADO, CUENTA_MAESTRA_CREADA
+from shared.contracts.eventos import CLIENTE_CREADO, COBRO_DEVUELTO, COBRO_SOLICITADO, CUENTA_MAESTRA_CREADA
 from shared.ledger import sealing
 from shared.logging import get_logger
 from shared.messaging.bus import Bus, BusWorker
@@ -62,6 +62,16 @@ class PuntosService:
     def on_cliente_creado_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
         """Open the cliente's wallet."""
         self.bus.consume(CLIENTE_CREADO, evento_id, carga, use_cases.abrir_monedero_de_cliente)
+
+    @event(COBRO_SOLICITADO)
+    def on_cobro_solicitado_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
+        """Charge a CM, or refuse."""
+        self.bus.consume(COBRO_SOLICITADO, evento_id, carga, use_cases.cobrar)
+
+    @event(COBRO_DEVUELTO)
+    def on_cobro_devuelto_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
+        """Give a charge back."""
+        self.bus.consume(COBRO_DEVUELTO, evento_id, carga, use_cases.devolver)
 
     @timer(interval=2)
     def sellar(self) -> None:

@@ -7,18 +7,23 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from services.puntos import domain
-from services.puntos.domain import Concepto
+from services.puntos.domain import Cargo, Concepto, EstadoCargo
 from shared import pagination
 from shared.contracts import puntos as c
 from shared.contracts.eventos import (
+    COBRO_RESUELTO,
     PUNTOS_TRANSFERIDOS,
     ClienteCreado,
+    CobroDevuelto,
+    CobroResuelto,
+    CobroSolicitado,
     CuentaMaestraCreada,
     PuntosTransferidos,
 )
+from shared.crash import crash_point
 from shared.errors import Codigo, DomainError, no_encontrado
 from shared.ledger.domain import Rechazo, Transferencia
-from shared.money import importe, unidades_a_puntos
+from shared.money import importe, puntos_a_unidades, unidades_a_puntos
 from shared.persistence.uow import UnitOfWork
 
 if TYPE_CHECKING:
@@ -92,6 +97,55 @@ def transferir(uow: UnitOfWork[Repositorio], p: c.Transferir) -> c.Transferencia
     )
 
 
+def cobrar(uow: UnitOfWork[Repositorio], e: CobroSolicitado) -> None:
+    """Charge a CM's wallet, or refuse; asked again with the same id, the first answer is told again.
+
+    The wallet's lock comes first, so a repeat waits here for the charge that is under way.
+    """
+    monedero = _monedero_cm(uow, e.cuenta_id)
+    uow.repo.libro.tomar([monedero.libro_id])
+    cargo = uow.repo.tomar_cargo(e.cargo_id)
+    if cargo is None:
+        cargo = _resolver(uow, e, monedero)
+        crash_point("cargo.al_cobrar")
+    uow.publish(
+        COBRO_RESUELTO,
+        CobroResuelto(
+            cargo_id=cargo.id,
+            cuenta_id=cargo.cuenta_id,
+            concepto=cargo.concepto,
+            cobrado=cargo.estado != EstadoCargo.RECHAZADO,
+            motivo=cargo.motivo,
+            faltan=None if cargo.faltan is None else unidades_a_puntos(cargo.faltan),
+            en=uow.ahora,
+        ),
+    )
+
+
+def devolver(uow: UnitOfWork[Repositorio], e: CobroDevuelto) -> None:
+    """Give a charge back, once. One that was refused, or given back before, moves nothing."""
+    monedero = _monedero_cm(uow, e.cuenta_id)
+    uow.repo.libro.tomar([monedero.libro_id])
+    cargo = uow.repo.tomar_cargo(e.cargo_id)
+    if cargo is None:
+        raise no_encontrado("el cargo que se devuelve")
+    if cargo.estado != EstadoCargo.COBRADO:
+        return
+    movimiento = Transferencia(
+        cargo.devolucion,
+        uow.repo.consumo(),
+        monedero.libro_id,
+        cargo.unidades,
+        Concepto.DEVOLUCION,
+        cargo.referencia,
+    )
+    [rechazo] = uow.repo.libro.transferir([movimiento])
+    if rechazo is not None:
+        raise RuntimeError(f"the ledger refused a refund: {rechazo}")
+    uow.repo.devolver_cargo(cargo.id, uow.ahora)
+    crash_point("cargo.al_devolver")
+
+
 def consultar_saldo(uow: UnitOfWork[Repositorio], p: c.ConsultarSaldo) -> c.Saldo:
     """Balance of a CM or of its cliente."""
     return _saldo(uow, _libro(uow, p.cuenta_id, p.nic))
@@ -120,6 +174,34 @@ def listar_movimientos(uow: UnitOfWork[Repositorio], p: c.ListarMovimientos) -> 
         ],
         siguiente=pagination.cursor_de(pagina[-1]["id"]) if len(filas) > limite else None,
     )
+
+
+def _resolver(uow: UnitOfWork[Repositorio], e: CobroSolicitado, monedero: domain.MonederoCM) -> Cargo:
+    unidades = domain.unidades_a_mover(e.puntos)
+    movimiento = Transferencia(
+        e.cargo_id, monedero.libro_id, uow.repo.consumo(), unidades, Concepto.CARGO, e.referencia
+    )
+    [rechazo] = uow.repo.libro.transferir([movimiento])
+    motivo, faltan = None, None
+    if rechazo is Rechazo.BLOQUEADA:
+        motivo = domain.monedero_bloqueado().detail
+    elif rechazo is not None:
+        disponible = _saldo(uow, monedero.libro_id).disponible
+        motivo = domain.motivo_sin_saldo(disponible, e.puntos)
+        faltan = unidades - puntos_a_unidades(disponible)
+    cargo = Cargo(
+        id=e.cargo_id,
+        cuenta_id=e.cuenta_id,
+        concepto=e.concepto,
+        referencia=e.referencia,
+        unidades=unidades,
+        estado=EstadoCargo.COBRADO if motivo is None else EstadoCargo.RECHAZADO,
+        motivo=motivo,
+        faltan=faltan,
+    )
+    if not uow.repo.abrir_cargo(cargo, uow.ahora):
+        raise DomainError(Codigo.CONFLICTO, f"El cargo {cargo.id} ya existe en otra cuenta.")
+    return cargo
 
 
 def _mover(uow: UnitOfWork[Repositorio], movimiento: Transferencia, puntos: Decimal) -> None:

@@ -10,14 +10,14 @@ from nameko.extensions import DependencyProvider
 from nameko.rpc import rpc
 from nameko.timer import timer
 
-from services.timbrado.aplicaciones import Aplicaciones
+from services.timbrado.aplicaciones import Aplicaciones, leer_llave
 from services.timbrado.cfdi.certificados import Confianza
 from services.timbrado.cfdi.validacion import Validador
 from services.timbrado.credenciales import Credenciales, hash_password
 from services.timbrado.pac.sandbox import Falla, PacSandbox
 from services.timbrado.repository import Directo, MemoriaPostgres, Repositorio
 from services.timbrado.repository.consumo import al_sellar
-from services.timbrado.use_cases import consumos, cuentas, transferencias
+from services.timbrado.use_cases import aplicaciones, consumos, cuentas, ilimitadas, transferencias
 from services.timbrado.use_cases.aplicaciones import Admision
 from services.timbrado.use_cases.timbrar import Timbrador
 from shared.config import settings
@@ -165,6 +165,42 @@ class TimbradoService:
         return self.bus.run(c.LISTAR_MOVIMIENTOS, payload, transferencias.listar_movimientos)
 
     @rpc(expected_exceptions=WireError)
+    def consultar_tarifas_ilimitadas_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.CONSULTAR_TARIFAS, payload, ilimitadas.consultar_tarifas)
+
+    @rpc(expected_exceptions=WireError)
+    def poner_tarifas_ilimitadas_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.PONER_TARIFAS, payload, ilimitadas.poner_tarifas)
+
+    @rpc(expected_exceptions=WireError)
+    def contratar_ilimitada_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.CONTRATAR_ILIMITADA, payload, ilimitadas.contratar)
+
+    @rpc(expected_exceptions=WireError)
+    def cancelar_contratacion_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.CANCELAR_CONTRATACION, payload, ilimitadas.cancelar)
+
+    @rpc(expected_exceptions=WireError)
+    def obtener_contratacion_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.OBTENER_CONTRATACION, payload, ilimitadas.obtener)
+
+    @rpc(expected_exceptions=WireError)
+    def listar_contrataciones_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.LISTAR_CONTRATACIONES, payload, ilimitadas.listar)
+
+    @rpc(expected_exceptions=WireError)
+    def registrar_aplicacion_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.REGISTRAR_APLICACION, payload, aplicaciones.registrar(leer_llave))
+
+    @rpc(expected_exceptions=WireError)
+    def revocar_aplicacion_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.REVOCAR_APLICACION, payload, aplicaciones.revocar)
+
+    @rpc(expected_exceptions=WireError)
+    def listar_aplicaciones_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.LISTAR_APLICACIONES, payload, aplicaciones.listar)
+
+    @rpc(expected_exceptions=WireError)
     def inyectar_falla_v1(self, **payload: Any) -> dict[str, Any]:
         return self.bus.run(c.INYECTAR_FALLA, payload, _inyectar)
 
@@ -179,6 +215,25 @@ class TimbradoService:
     @event(ev.CLIENTE_CREADO)
     def on_cliente_creado_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
         self.bus.consume(ev.CLIENTE_CREADO, evento_id, carga, cuentas.crear_cti_estandar)
+
+    @event(ev.COBRO_RESUELTO)
+    def on_cobro_resuelto_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
+        self.bus.consume(ev.COBRO_RESUELTO, evento_id, carga, ilimitadas.resolver)
+
+    @timer(interval=5)
+    def vigilar_ilimitadas(self) -> None:
+        try:
+            while self._vigilar():
+                pass
+        except Exception as exc:  # noqa: BLE001
+            # The database is away: the next turn goes on from where this one stopped.
+            log.warning("vigilancia_fallida", error=str(exc))
+
+    def _vigilar(self) -> int:
+        with self.bus.uow() as uow:
+            hechos = ilimitadas.vigilar(uow, uow.ahora)
+            uow.commit()
+            return hechos
 
     @timer(interval=1)
     def conciliar(self) -> None:

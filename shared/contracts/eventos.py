@@ -90,11 +90,47 @@ class AvisoCreado:
     en: datetime
 
 
+@dataclass(frozen=True, kw_only=True)
+class CobroSolicitado:
+    """Charge a CM's wallet `puntos`, once per `cargo_id`; puntos answers with `CobroResuelto`."""
+
+    cargo_id: UUID
+    cuenta_id: UUID
+    puntos: Decimal
+    concepto: str
+    referencia: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CobroResuelto:
+    """What became of a charge. Refused: `motivo` (Spanish) and, for lack of balance, the puntos that `faltan`."""
+
+    cargo_id: UUID
+    cuenta_id: UUID
+    concepto: str
+    cobrado: bool
+    motivo: str | None = None
+    faltan: Decimal | None = None
+    en: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class CobroDevuelto:
+    """What was paid with this charge can't be given: puntos gives it back, once."""
+
+    cargo_id: UUID
+    cuenta_id: UUID
+    motivo: str
+
+
 CUENTA_MAESTRA_CREADA = Evento("clientes", "cuenta_maestra_creada_v1", CuentaMaestraCreada)
 CLIENTE_CREADO = Evento("clientes", "cliente_creado_v1", ClienteCreado)
 TIMBRES_TRANSFERIDOS = Evento("timbrado", "timbres_transferidos_v1", TimbresTransferidos)
 TIMBRES_CONSUMIDOS = Evento("timbrado", "timbres_consumidos_v1", TimbresConsumidos)
 PUNTOS_TRANSFERIDOS = Evento("puntos", "puntos_transferidos_v1", PuntosTransferidos)
+COBRO_SOLICITADO = Evento("timbrado", "cobro_solicitado_v1", CobroSolicitado)
+COBRO_DEVUELTO = Evento("timbrado", "cobro_devuelto_v1", CobroDevuelto)
+COBRO_RESUELTO = Evento("puntos", "cobro_resuelto_v1", CobroResuelto)
 
 SUSCRIPCIONES: dict[Evento[Any], tuple[str, ...]] = {
     CUENTA_MAESTRA_CREADA: ("timbrado", "puntos", "licencias", "facturacion"),
@@ -102,4 +138,7 @@ SUSCRIPCIONES: dict[Evento[Any], tuple[str, ...]] = {
     TIMBRES_TRANSFERIDOS: ("facturacion",),
     TIMBRES_CONSUMIDOS: ("clientes",),
     PUNTOS_TRANSFERIDOS: ("facturacion",),
+    COBRO_SOLICITADO: ("puntos",),
+    COBRO_DEVUELTO: ("puntos",),
+    COBRO_RESUELTO: ("timbrado",),
 }

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
 
 from services.timbrado import domain
 from services.timbrado.credenciales import Credenciales
+from services.timbrado.domain import aplicaciones as reglas
 from services.timbrado.domain import ilimitada, uso
+from shared import pagination
 from shared.contracts import timbrado as c
-from shared.errors import Codigo, DomainError
+from shared.errors import Codigo, DomainError, no_encontrado
+from shared.pagination import Posicion
 from shared.persistence.uow import UnitOfWork
 
 if TYPE_CHECKING:
@@ -71,3 +76,57 @@ class Admision:
         if nueva is None:
             raise domain.credenciales_invalidas()
         return nueva
+
+
+def registrar(
+    leer_llave: Callable[[str], bytes],
+) -> Callable[[UnitOfWork[Repositorio], c.RegistrarAplicacion], c.Aplicacion]:
+    """Register an application. Raises `conflicto` when its key is registered, also if it was revoked."""
+
+    def use_case(uow: UnitOfWork[Repositorio], p: c.RegistrarAplicacion) -> c.Aplicacion:
+        nueva = reglas.AplicacionRegistrada(
+            uuid4(), reglas.nombre_valido(p.nombre), p.plataforma, leer_llave(p.llave_publica)
+        )
+        if not uow.repo.registrar_aplicacion(nueva, uow.ahora):
+            raise DomainError(
+                Codigo.CONFLICTO,
+                "Esa llave pública ya está registrada o fue revocada. Genere un par de llaves nuevo.",
+            )
+        return _obtener(uow, nueva.id)
+
+    return use_case
+
+
+def revocar(uow: UnitOfWork[Repositorio], p: c.RevocarAplicacion) -> c.Aplicacion:
+    """Revoke an application for good. Twice is harmless."""
+    if not uow.repo.revocar_aplicacion(p.aplicacion_id, uow.ahora):
+        raise no_encontrado("la aplicación")
+    return _obtener(uow, p.aplicacion_id)
+
+
+def listar(uow: UnitOfWork[Repositorio], p: c.ListarAplicaciones) -> c.PaginaAplicaciones:
+    """Every application, the newest first."""
+    lugar = pagination.posicion(p.cursor)
+    filas = uow.repo.pagina_aplicaciones((lugar.en, lugar.id) if lugar else None, p.limite + 1)
+    datos = [_publica(f) for f in filas[: p.limite]]
+    return c.PaginaAplicaciones(
+        datos=datos,
+        siguiente=Posicion(datos[-1].creada_en, datos[-1].id).cursor() if len(filas) > p.limite else None,
+    )
+
+
+def _obtener(uow: UnitOfWork[Repositorio], id_: UUID) -> c.Aplicacion:
+    fila = uow.repo.detalle_aplicacion(id_)
+    assert fila is not None
+    return _publica(fila)
+
+
+def _publica(fila: dict[str, Any]) -> c.Aplicacion:
+    return c.Aplicacion(
+        id=fila["id"],
+        nombre=fila["nombre"],
+        plataforma=fila["plataforma"],
+        huella=hashlib.sha256(fila["llave"]).hexdigest(),
+        creada_en=fila["creada_en"],
+        revocada_en=fila["revocada_en"],
+    )

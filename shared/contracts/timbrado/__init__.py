@@ -1,6 +1,7 @@
 """timbrado: stocks, CTI, transfers, stampings and PACs; a module per capability."""
 
 from shared.contracts.timbrado.ctis import *
+from shared.contracts.timbrado.ilimitadas import *
 from shared.contracts.timbrado.pacs import *
 from shared.contracts.timbrado.timbrar import *
 from shared.contracts.timbrado.transferencias import *
