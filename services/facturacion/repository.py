@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, select, tuple_, update
+from sqlalchemy import Select, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -24,6 +24,13 @@ from services.facturacion.domain import (
 )
 from services.facturacion.models import ClienteModel, CuentaModel, FacturaModel, VentaModel
 from shared.pagination import Posicion
+
+_COLUMNAS = ("id", "tipo", "origen", "cuenta_id", "cliente_id", "nic", "cantidad", "importe", "en")
+_ANOTAR = text(
+    f"INSERT INTO ventas ({', '.join(_COLUMNAS)}) SELECT * FROM unnest(CAST(:id AS uuid[]), CAST(:tipo AS text[]),"
+    " CAST(:origen AS text[]), CAST(:cuenta_id AS uuid[]), CAST(:cliente_id AS uuid[]), CAST(:nic AS bigint[]),"
+    " CAST(:cantidad AS numeric[]), CAST(:importe AS numeric[]), CAST(:en AS timestamptz[])) ON CONFLICT DO NOTHING"
+)
 
 
 class Repositorio:
@@ -45,6 +52,11 @@ class Repositorio:
         datos = asdict(venta)
         del datos["cliente"]
         self._session.execute(insert(VentaModel).values(datos).on_conflict_do_nothing())
+
+    def anotar_ventas(self, ventas: Sequence[Venta]) -> None:
+        """Keep many ventas in one statement, however many; those that are known stay as they are."""
+        columnas = {campo: [getattr(v, campo) for v in ventas] for campo in _COLUMNAS}
+        self._session.execute(_ANOTAR, columnas)
 
     def ventas(self, filtro: FiltroVentas, desde: Posicion | None, limite: int) -> list[Venta]:
         """Ventas after a position, newest first."""

@@ -15,6 +15,7 @@ from shared.contracts.eventos import (
     CUENTA_MAESTRA_CREADA,
     PUNTOS_TRANSFERIDOS,
     TIMBRES_TRANSFERIDOS,
+    TIMBRES_TRANSFERIDOS_LOTE,
 )
 from shared.messaging.bus import Bus, BusWorker
 from shared.messaging.events import event
@@ -67,6 +68,11 @@ class FacturacionService:
     def on_timbres_transferidos_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
         """A venta of timbres."""
         self.bus.consume(TIMBRES_TRANSFERIDOS, evento_id, carga, use_cases.anotar_venta_de_timbres)
+
+    @event(TIMBRES_TRANSFERIDOS_LOTE)
+    def on_timbres_transferidos_lote_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
+        """Many ventas of timbres at once."""
+        self.bus.consume(TIMBRES_TRANSFERIDOS_LOTE, evento_id, carga, use_cases.anotar_ventas_de_timbres)
 
     @event(PUNTOS_TRANSFERIDOS)
     def on_puntos_transferidos_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from shared.contracts.eventos import (
     CuentaMaestraCreada,
     PuntosTransferidos,
     TimbresTransferidos,
+    TimbresTransferidosLote,
 )
 from shared.errors import no_encontrado
 from shared.persistence.uow import UnitOfWork
@@ -93,6 +94,28 @@ def anotar_venta_de_timbres(uow: UnitOfWork[Repositorio], e: TimbresTransferidos
             importe=e.importe,
             en=e.en,
         )
+    )
+
+
+def anotar_ventas_de_timbres(uow: UnitOfWork[Repositorio], e: TimbresTransferidosLote) -> None:
+    """Timbres went from a CM to many clientes at once: as many ventas wait to be invoiced."""
+    uow.repo.anotar_ventas(
+        [
+            domain.Venta(
+                id=id_,
+                tipo=TipoVenta.TIMBRES,
+                origen=e.origen,
+                cuenta_id=e.cuenta_id,
+                cliente_id=cliente_id,
+                nic=nic,
+                cantidad=Decimal(cantidad),
+                importe=importe,
+                en=e.en,
+            )
+            for id_, cliente_id, nic, cantidad, importe in zip(
+                e.transferencias, e.clientes, e.nics, e.cantidades, e.importes, strict=True
+            )
+        ]
     )
 
 

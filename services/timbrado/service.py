@@ -17,17 +17,29 @@ from services.timbrado.credenciales import Credenciales, hash_password
 from services.timbrado.pac.sandbox import Falla, PacSandbox
 from services.timbrado.repository import Directo, MemoriaPostgres, Repositorio
 from services.timbrado.repository.consumo import al_sellar
-from services.timbrado.use_cases import aplicaciones, consumos, cuentas, ilimitadas, transferencias
+from services.timbrado.use_cases import (
+    aplicaciones,
+    consumos,
+    cuentas,
+    estados_de_cuenta,
+    ilimitadas,
+    masivas,
+    pronostico,
+    transferencias,
+    venta_automatica,
+)
 from services.timbrado.use_cases.aplicaciones import Admision
 from services.timbrado.use_cases.timbrar import Timbrador
 from shared.config import settings
 from shared.contracts import eventos as ev
 from shared.contracts import timbrado as c
 from shared.contracts.base import Vacio
+from shared.crash import crash_point
 from shared.errors import campo_invalido
 from shared.ledger import sealing
 from shared.ledger.sealing import Eslabon
 from shared.logging import get_logger
+from shared.messaging.background import Background
 from shared.messaging.bus import Bus, BusWorker
 from shared.messaging.cpu import offload
 from shared.messaging.events import event
@@ -111,6 +123,7 @@ class TimbradoService:
     name = "timbrado"
     bus: BusWorker = Bus(Repositorio)
     pipeline: Timbrador = Pipeline()
+    aplicador = Background(lambda bus: masivas.aplicar_una(bus.uow))
 
     @rpc(expected_exceptions=WireError)
     def timbrar_lote_v1(self, **payload: Any) -> dict[str, Any]:
@@ -147,6 +160,28 @@ class TimbradoService:
     @rpc(expected_exceptions=WireError)
     def transferir_v1(self, **payload: Any) -> dict[str, Any]:
         return self.bus.run(c.TRANSFERIR, payload, transferencias.transferir)
+
+    @rpc(expected_exceptions=WireError)
+    def transferir_masivamente_v1(self, **payload: Any) -> dict[str, Any]:
+        respuesta = self.bus.run(c.TRANSFERIR_MASIVAMENTE, payload, masivas.transferir_masivamente)
+        self.aplicador.wake()
+        return respuesta
+
+    @rpc(expected_exceptions=WireError)
+    def simular_transferencia_masiva_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.SIMULAR_TRANSFERENCIA_MASIVA, payload, masivas.simular_transferencia_masiva)
+
+    @rpc(expected_exceptions=WireError)
+    def listar_transferencias_masivas_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.LISTAR_TRANSFERENCIAS_MASIVAS, payload, masivas.listar_transferencias_masivas)
+
+    @rpc(expected_exceptions=WireError)
+    def obtener_transferencia_masiva_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.OBTENER_TRANSFERENCIA_MASIVA, payload, masivas.obtener_transferencia_masiva)
+
+    @rpc(expected_exceptions=WireError)
+    def listar_filas_de_masiva_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.LISTAR_FILAS_DE_MASIVA, payload, masivas.listar_filas_de_masiva)
 
     @rpc(expected_exceptions=WireError)
     def emitir_v1(self, **payload: Any) -> dict[str, Any]:
@@ -201,6 +236,42 @@ class TimbradoService:
         return self.bus.run(c.LISTAR_APLICACIONES, payload, aplicaciones.listar)
 
     @rpc(expected_exceptions=WireError)
+    def poner_venta_automatica_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.PONER_VENTA_AUTOMATICA, payload, venta_automatica.poner_venta_automatica)
+
+    @rpc(expected_exceptions=WireError)
+    def quitar_venta_automatica_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.QUITAR_VENTA_AUTOMATICA, payload, venta_automatica.quitar_venta_automatica)
+
+    @rpc(expected_exceptions=WireError)
+    def obtener_venta_automatica_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.OBTENER_VENTA_AUTOMATICA, payload, venta_automatica.obtener_venta_automatica)
+
+    @rpc(expected_exceptions=WireError)
+    def poner_ventas_automaticas_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.PONER_VENTAS_AUTOMATICAS, payload, venta_automatica.poner_ventas_automaticas)
+
+    @rpc(expected_exceptions=WireError)
+    def simular_ventas_automaticas_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.SIMULAR_VENTAS_AUTOMATICAS, payload, venta_automatica.simular_ventas_automaticas)
+
+    @rpc(expected_exceptions=WireError)
+    def listar_ventas_automaticas_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.LISTAR_VENTAS_AUTOMATICAS, payload, venta_automatica.listar_ventas_automaticas)
+
+    @rpc(expected_exceptions=WireError)
+    def obtener_pronostico_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.OBTENER_PRONOSTICO, payload, pronostico.obtener_pronostico)
+
+    @rpc(expected_exceptions=WireError)
+    def listar_pronosticos_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.LISTAR_PRONOSTICOS, payload, pronostico.listar_pronosticos)
+
+    @rpc(expected_exceptions=WireError)
+    def estado_de_cuenta_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.ESTADO_DE_CUENTA, payload, estados_de_cuenta.estado_de_cuenta)
+
+    @rpc(expected_exceptions=WireError)
     def inyectar_falla_v1(self, **payload: Any) -> dict[str, Any]:
         return self.bus.run(c.INYECTAR_FALLA, payload, _inyectar)
 
@@ -243,6 +314,37 @@ class TimbradoService:
         except Exception as exc:  # noqa: BLE001
             # The database or the PAC is away: the next second tries again, and no hold is lost.
             log.warning("conciliacion_fallida", error=str(exc))
+
+    @timer(interval=1)
+    def vender_automaticamente(self) -> None:
+        try:
+            while self._vender() >= venta_automatica.LOTE:
+                pass
+        except Exception as exc:  # noqa: BLE001
+            # Nothing is lost: what is due stays in the queue, or waits, for the next second.
+            log.warning("venta_automatica_fallida", error=str(exc))
+
+    def _vender(self) -> int:
+        with self.bus.uow() as uow:
+            vendidas = venta_automatica.atender(uow)
+            uow.commit()
+        if vendidas:
+            crash_point("venta_automatica.despues_de_confirmar")
+        return vendidas
+
+    @timer(interval=5)
+    def pronosticar(self) -> None:
+        try:
+            while self._recalcular() >= pronostico.LOTE:
+                pass
+        except Exception as exc:  # noqa: BLE001
+            log.warning("pronostico_fallido", error=str(exc))
+
+    def _recalcular(self) -> int:
+        with self.bus.uow() as uow:
+            hechos = pronostico.recalcular_ritmos(uow)
+            uow.commit()
+        return hechos
 
     @timer(interval=2)
     def sellar(self) -> None:

@@ -47,6 +47,25 @@ class TimbresTransferidos:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TimbresTransferidosLote:
+    """Transfers that one CM made together, up to 500: the fields of `TimbresTransferidos`, as columns.
+
+    Position `i` of every list is one transfer. Columns, because they are written by one SQL statement and go
+    into another one as they are; an object for each of 50,000 would cost more than the transfers.
+    """
+
+    cuenta_id: UUID
+    origen: str
+    en: datetime
+    transferencias: list[UUID]
+    clientes: list[UUID]
+    nics: list[int]
+    ctis: list[str]
+    cantidades: list[int]
+    importes: list[Decimal]
+
+
+@dataclass(frozen=True, kw_only=True)
 class PuntosTransferidos:
     """A CM moved puntos from its wallet to a cliente's: a venta to invoice."""
 
@@ -126,6 +145,7 @@ class CobroDevuelto:
 CUENTA_MAESTRA_CREADA = Evento("clientes", "cuenta_maestra_creada_v1", CuentaMaestraCreada)
 CLIENTE_CREADO = Evento("clientes", "cliente_creado_v1", ClienteCreado)
 TIMBRES_TRANSFERIDOS = Evento("timbrado", "timbres_transferidos_v1", TimbresTransferidos)
+TIMBRES_TRANSFERIDOS_LOTE = Evento("timbrado", "timbres_transferidos_lote_v1", TimbresTransferidosLote)
 TIMBRES_CONSUMIDOS = Evento("timbrado", "timbres_consumidos_v1", TimbresConsumidos)
 PUNTOS_TRANSFERIDOS = Evento("puntos", "puntos_transferidos_v1", PuntosTransferidos)
 COBRO_SOLICITADO = Evento("timbrado", "cobro_solicitado_v1", CobroSolicitado)
@@ -136,6 +156,7 @@ SUSCRIPCIONES: dict[Evento[Any], tuple[str, ...]] = {
     CUENTA_MAESTRA_CREADA: ("timbrado", "puntos", "licencias", "facturacion"),
     CLIENTE_CREADO: ("timbrado", "puntos", "licencias", "facturacion"),
     TIMBRES_TRANSFERIDOS: ("facturacion",),
+    TIMBRES_TRANSFERIDOS_LOTE: ("facturacion",),
     TIMBRES_CONSUMIDOS: ("clientes",),
     PUNTOS_TRANSFERIDOS: ("facturacion",),
     COBRO_SOLICITADO: ("puntos",),

@@ -2,15 +2,31 @@
 
 from services.timbrado.repository.aplicaciones import Aplicaciones
 from services.timbrado.repository.avisos import Avisos
+from services.timbrado.repository.consumo import Consumo
 from services.timbrado.repository.ctis import Ctis
 from services.timbrado.repository.directo import Directo
+from services.timbrado.repository.estados import Estados
 from services.timbrado.repository.ilimitadas import Ilimitadas
+from services.timbrado.repository.masivas import Masivas
 from services.timbrado.repository.pacs import Pacs
 from services.timbrado.repository.sandbox import MemoriaPostgres, Sandbox
 from services.timbrado.repository.timbrados import TimbradoConocido, Timbrados
+from services.timbrado.repository.venta_automatica import VentasAutomaticas
 
 
-class Repositorio(Ctis, Timbrados, Avisos, Pacs, Ilimitadas, Aplicaciones, Sandbox):
+class Repositorio(
+    Ctis,
+    Timbrados,
+    Masivas,
+    Avisos,
+    Pacs,
+    Ilimitadas,
+    Aplicaciones,
+    VentasAutomaticas,
+    Consumo,
+    Estados,
+    Sandbox,
+):
     """timbrado's database, inside one transaction."""
 
 
