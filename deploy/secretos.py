@@ -6,6 +6,7 @@ import os
 import secrets
 from pathlib import Path
 
+from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
@@ -15,6 +16,7 @@ from shared.testing.cfdi import preparar
 RUTAS = {
     "TOKEN_PRIVATE_KEY_FILE": "secretos/tokens/privada.pem",
     "TOKEN_PUBLIC_KEY_FILE": "secretos/tokens/publica.pem",
+    "DIALECTOS_KEY_FILE": "secretos/dialectos/llaves",
     "LICENCIAS_KEYS_DIR": "secretos/licencias",
     "CFDI_AUTORIDADES_DIR": "cfdi/autoridades",
     "PAC_SANDBOX_DIR": "cfdi/pac",
@@ -39,7 +41,7 @@ def clave(archivo: Path) -> str:
 
 
 def preparar_llaves(dir: Path) -> None:
-    """Make the signing keys that lack: session tokens, licences, and the CFDI test authority with its PAC."""
+    """Make the signing keys that lack: session tokens, licences, dialects, and the CFDI test authority with its PAC."""
     privada = dir / RUTAS["TOKEN_PRIVATE_KEY_FILE"]
     if not privada.exists():
         _par(privada, dir / RUTAS["TOKEN_PUBLIC_KEY_FILE"])
@@ -47,6 +49,10 @@ def preparar_llaves(dir: Path) -> None:
     if not list(licencias.glob("*.pem")):
         # The stem is the key id that travels in every licence, so that keys can be rotated.
         _par(licencias / f"{secrets.token_hex(4)}.pem", None)
+    dialectos = dir / RUTAS["DIALECTOS_KEY_FILE"]
+    if not dialectos.exists():
+        # One key a line; a new one goes first, and the old ones stay for the two hours that their tokens last.
+        escribir(dialectos, Fernet.generate_key() + b"\n")
     preparar(dir / "cfdi")
 
 

@@ -28,5 +28,10 @@ SERVICIOS = (
     Servicio("licencias", secretos=("LICENCIAS_KEYS_DIR",)),
     Servicio("facturacion"),
     # The gateway verifies sessions, and refuses documents of unknown authorities before they cost a hop.
-    Servicio("gateway", base=False, http=True, secretos=("TOKEN_PUBLIC_KEY_FILE", "CFDI_AUTORIDADES_DIR")),
+    Servicio(
+        "gateway",
+        base=False,
+        http=True,
+        secretos=("TOKEN_PUBLIC_KEY_FILE", "CFDI_AUTORIDADES_DIR", "DIALECTOS_KEY_FILE"),
+    ),
 )

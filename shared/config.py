@@ -35,12 +35,16 @@ class Settings:
     """Ed25519 PEM with which clientes signs access tokens."""
     token_public_key_file: Path | None
     """Its public half, with which the gateway verifies them."""
+    dialectos_key_file: Path | None
+    """Fernet keys, one a line, that seal the tokens of SW's dialect: the first seals, all open."""
     licencias_keys_dir: Path | None
     """Folder of Ed25519 PEM keys that sign licences; a file's stem is its key id."""
     cfdi_autoridades_dir: Path | None
     """Folder of certificates (.cer/.pem) trusted to have issued CSDs. A leaf CSD in it is trusted itself."""
     pac_sandbox_dir: Path | None
     """Folder with `sello.key` (PEM) and `sello.cer` of the sandbox PAC."""
+    pacs_file: Path | None
+    """TOML or JSON that names the PACs (`services/timbrado/pac/configuracion.py`); without it, the sandbox alone."""
     pac_timeout: float
     crash_dir: Path | None
     """Chaos tests only: a file named after a crash point in this folder kills the process there, once."""
@@ -64,9 +68,11 @@ def settings() -> Settings:
         http_max_body=env.int("HTTP_MAX_BODY", 4 * 1024 * 1024),
         token_private_key_file=_path(env, "TOKEN_PRIVATE_KEY_FILE"),
         token_public_key_file=_path(env, "TOKEN_PUBLIC_KEY_FILE"),
+        dialectos_key_file=_path(env, "DIALECTOS_KEY_FILE"),
         licencias_keys_dir=_path(env, "LICENCIAS_KEYS_DIR"),
         cfdi_autoridades_dir=_path(env, "CFDI_AUTORIDADES_DIR"),
         pac_sandbox_dir=_path(env, "PAC_SANDBOX_DIR"),
+        pacs_file=_path(env, "PACS_FILE"),
         pac_timeout=env.float("PAC_TIMEOUT", 8.0),
         crash_dir=_path(env, "CRASH_DIR"),
     )

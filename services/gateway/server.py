@@ -47,7 +47,11 @@ _SI_FALTA = (
 
 
 class Frente:
-    """WSGI callable: `calientes` are exact `(method, path)`, `prefijos` the same by the path's beginning."""
+    """WSGI callable: `calientes` are exact `(method, path)`, `prefijos` the same by the path's beginning.
+
+    A path of `calientes` that ends in `*` is a beginning too. An application with a method `rechazar` answers
+    in its own form a request whose body can't be taken: the clients of a dialect know no other.
+    """
 
     def __init__(
         self,
@@ -57,8 +61,9 @@ class Frente:
         prefijos: dict[tuple[str, str], App] | None = None,
     ) -> None:
         self._app = app
-        self._calientes = calientes
-        self._prefijos = tuple((prefijos or {}).items())
+        self._calientes = {clave: app for clave, app in calientes.items() if not clave[1].endswith("*")}
+        propios = {(m, r[:-1]): app for (m, r), app in calientes.items() if r.endswith("*")}
+        self._prefijos = tuple(((prefijos or {}) | propios).items())
         self._max_body = max_body
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -81,6 +86,10 @@ class Frente:
             cerrar = environ.get(CERRAR)
             if cerrar is not None:
                 cerrar()
+            propia = getattr(self._elegir(environ), "rechazar", None)
+            if propia is not None:
+                respuesta: Iterable[bytes] = propia(exc.error, empezar)
+                return respuesta
             return _responder(exc.error, empezar, exc.status)
         except Exception as exc:  # noqa: BLE001 - the last place where an error can become an answer
             return _responder(exc if isinstance(exc, DomainError) else error_interno(exc), empezar)

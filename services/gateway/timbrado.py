@@ -13,8 +13,8 @@ from typing import Any
 
 import orjson
 
+from services.gateway import dialects
 from services.gateway.batcher import Batcher
-from services.gateway.dialects.induxsoft import Induxsoft
 from services.gateway.errors import problema
 from shared.contracts.timbrado import (
     CONSULTAR_TIMBRADO,
@@ -33,16 +33,12 @@ _JSON = "application/json; charset=utf-8"
 
 
 def rutas_calientes(cliente: RpcClient) -> dict[tuple[str, str], App]:
-    """Exact `(method, path)` → WSGI callable, for the front dispatcher."""
+    """`(method, path)` → WSGI callable, for the front dispatcher; a path that ends in `*` is a beginning."""
     batcher = Batcher(cliente)
-    induxsoft = Induxsoft(batcher, cliente)
     return {
         ("POST", "/v1/timbrado"): _protegida(lambda e: _timbrar(batcher, e)),
         ("POST", "/v1/timbrado/validaciones"): _protegida(lambda e: _validar(cliente, e)),
-        ("POST", "/comprobantes/timbrar/"): induxsoft.timbrar,
-        ("POST", "/comprobantes/timbrar"): induxsoft.timbrar,
-        ("POST", "/comprobantes/descargar/"): induxsoft.descargar,
-        ("POST", "/comprobantes/descargar"): induxsoft.descargar,
+        **dialects.rutas(batcher, cliente),
     }
 
 

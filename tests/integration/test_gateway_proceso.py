@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -39,6 +40,8 @@ def test_arranca_contesta_y_para(vhost: Vhost, tmp_path: Path) -> None:
         .public_key()
         .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     )
+    dialectos = tmp_path / "dialectos"
+    dialectos.write_bytes(Fernet.generate_key())
     (puerto,) = libres(1)
     url = f"http://127.0.0.1:{puerto}"
     proceso = subprocess.Popen(
@@ -50,6 +53,7 @@ def test_arranca_contesta_y_para(vhost: Vhost, tmp_path: Path) -> None:
             "AMQP_URL": vhost(),
             "HTTP_PORT": str(puerto),
             "TOKEN_PUBLIC_KEY_FILE": str(publica),
+            "DIALECTOS_KEY_FILE": str(dialectos),
         },
     )
     try:

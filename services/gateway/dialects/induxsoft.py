@@ -1,140 +1,294 @@
-"""Induxsoft's JSON dialect, to the letter: existing applications switch by changing a URL.
+"""Induxsoft's JSON dialect, to the letter of its published documentation (github.com/Induxsoft/ws-api-doc).
 
 `POST /comprobantes/timbrar/` with `{cti, pwd, xml, idd?, nb64?}` always answers HTTP 200 with
 `{success: true, data: {uuid, xml, idd, tpo}}` or `{success: false, message}`. With `nb64` true the XML is
-a JSON string both ways; otherwise it is base64 of UTF-8, and the answer carries a BOM. Its client reads
-messages of the form `…|token|action|message`, in which `continue` means: wait 3 s and send again.
+a JSON string both ways; otherwise it is base64 of UTF-8, and the answer carries a BOM. Bodies may also be
+form-encoded, as its PHP examples send them. Its client reads messages of the form
+`…|token|action|message`: `continue` = wait 3 s and send again with the token, `break` = stop. A stamping
+repeats for free, so the token is only given back, never kept.
+
+Its users sign in with a perfil to download and to cancel; here the CTI's id and password do (`cti` or `uid`,
+and `pwd`). It cancels with a CSD that it keeps; we keep none, so the request brings its own: `cer`, `key`
+(base64) and `kpw`, or `sol`, a Cancelacion that the issuer signed.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
+from urllib.parse import parse_qsl
+from uuid import UUID, uuid4
 
 import orjson
 
 from services.gateway.batcher import Batcher
+from services.gateway.dialects import csd, xml
+from services.gateway.dialects.protocolo import (
+    REPETIBLES,
+    Dialecto,
+    Peticion,
+    Respuesta,
+    credencial,
+    sin_csd,
+    texto_xml,
+)
 from shared.contracts.timbrado import (
+    CANCELAR_TIMBRADO,
+    CONSULTAR_ESTADO,
     CONSULTAR_TIMBRADO,
+    CancelarTimbrado,
+    ConsultarEstado,
     ConsultarTimbrado,
     ResultadoDeTimbrado,
     SolicitudDeTimbrado,
 )
 from shared.errors import Codigo, DomainError, campo_invalido, cfdi_invalido
-from shared.logging import get_logger
 from shared.messaging.rpc_client import RpcClient
 
-log = get_logger(__name__)
+Datos = dict[str, Any]
 
 BOM = b"\xef\xbb\xbf"
-StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+_JSON = "application/json; charset=utf-8"
+#: Receipts that one call may ask for: each is a question to timbrado.
+ACUSES_MAXIMO = 20
 
 
-class Induxsoft:
-    """The two calls of the dialect."""
+class Induxsoft(Dialecto):
+    """One call of the dialect: reads the body, answers always 200."""
 
+    def __init__(self, accion: Callable[[Datos, Peticion], Respuesta]) -> None:
+        self._accion = accion
+
+    def atender(self, peticion: Peticion) -> Respuesta:
+        """Do what this path is for."""
+        datos = _leer(peticion)
+        try:
+            return self._accion(datos, peticion)
+        except DomainError as exc:
+            return _fracaso(mensaje(exc, datos.get("token")))
+
+    def fallo(self, error: DomainError) -> Respuesta:
+        """An error before the body could be understood."""
+        return _fracaso(mensaje(error, None))
+
+
+def rutas(batcher: Batcher, cliente: RpcClient) -> dict[tuple[str, str], Induxsoft]:
+    """Every path of the dialect, with and without its last slash."""
+    acciones = _Acciones(batcher, cliente)
+    caminos: dict[str, Callable[[Datos, Peticion], Respuesta]] = {
+        "/comprobantes/timbrar": acciones.timbrar,
+        "/cfdi/timbrado": acciones.timbrar,
+        "/cr/timbrado": acciones.timbrar,
+        "/comprobantes/sellar-timbrar": acciones.sellar,
+        "/comprobantes/sellar-y-timbrar": acciones.sellar,
+        "/cfdi/sellado": acciones.sellar,
+        "/cr/sellado": acciones.sellar,
+        "/comprobantes/descargar": acciones.descargar,
+        "/cfdi/descargar": acciones.descargar,
+        "/cr/descargar": acciones.descargar,
+        "/comprobantes/cancelaciones/solicitar": acciones.cancelar,
+        "/cfdi/cancelacion": acciones.cancelar,
+        "/cfdi/cancelacion/4.0": acciones.cancelar,
+        "/cr/cancelacion": acciones.cancelar,
+        "/comprobantes/cancelaciones/acuses": acciones.acuses,
+    }
+    return {
+        ("POST", camino + final): Induxsoft(accion)
+        for camino, accion in caminos.items()
+        for final in ("", "/")
+    }
+
+
+class _Acciones:
     def __init__(self, batcher: Batcher, cliente: RpcClient) -> None:
         self._batcher = batcher
         self._cliente = cliente
 
-    def timbrar(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    def timbrar(self, datos: Datos, peticion: Peticion) -> Respuesta:
         """Stamp."""
-        return self._answer(environ, start_response, self._timbrar)
-
-    def descargar(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """A CFDI stamped before, by its `uuid` or `idd`."""
-        return self._answer(environ, start_response, self._descargar)
-
-    def _timbrar(self, data: dict[str, Any]) -> dict[str, Any]:
-        plain = _bool(data.get("nb64"))
+        if _si(datos.get("just-seal")):
+            raise sin_csd("Envíe el comprobante ya sellado, sin just-seal.")
+        plano = _si(datos.get("nb64"))
+        cti, contrasena = _credencial(datos)
+        idd = datos.get("idd")
         resultado = self._batcher.timbrar(
             SolicitudDeTimbrado(
-                cti=_text(data, "cti"),
-                contrasena=_text(data, "pwd"),
-                xml=_xml_in(_text(data, "xml"), plain),
-                idd=str(data["idd"]) if data.get("idd") not in (None, "") else None,
+                cti=cti,
+                contrasena=contrasena,
+                xml=_xml_de(_texto(datos, "xml"), plano),
+                idd=None if idd in (None, "") else str(idd),
+                ip=peticion.ip,
+                aplicacion=_opcional(datos, "aplicacion") or peticion.aplicacion,
             )
         )
-        return _data(resultado, plain)
+        return _exito(_documento(resultado, plano))
 
-    def _descargar(self, data: dict[str, Any]) -> dict[str, Any]:
-        clave = data.get("uuid") or data.get("idd")
-        if not isinstance(clave, str):
-            raise campo_invalido("uuid", "Indique el uuid o el idd del comprobante.")
-        resultado = self._cliente.llamar(
-            CONSULTAR_TIMBRADO,
-            ConsultarTimbrado(cti=_text(data, "cti"), contrasena=_text(data, "pwd"), uuid_o_idd=clave),
-        )
-        return _data(resultado, _bool(data.get("nb64")))
+    def sellar(self, _datos: Datos, _peticion: Peticion) -> Respuesta:
+        """Seal and stamp: needs a CSD of the issuer that we would have to keep."""
+        raise sin_csd("Selle el comprobante en su sistema y envíelo a /comprobantes/timbrar/.")
 
-    def _answer(
-        self,
-        environ: dict[str, Any],
-        start_response: StartResponse,
-        action: Callable[[dict[str, Any]], dict[str, Any]],
-    ) -> Iterable[bytes]:
+    def descargar(self, datos: Datos, _peticion: Peticion) -> Respuesta:
+        """A CFDI stamped before, by its UUID or idd, in the form that `res` asks for."""
+        forma = str(datos.get("res") or ("xmljsn" if _si(datos.get("nb64")) else "xmlb64")).lower()
+        crudo = forma in ("xmltxt", "xmlraw")
+        if not crudo and forma not in ("xmljsn", "xmlb64"):
+            raise campo_invalido(
+                "res", "Este servicio entrega el XML: use xmlb64, xmljsn, xmltxt o xmlraw en el campo res."
+            )
         try:
-            body = orjson.dumps({"success": True, "data": action(_json(environ["wsgi.input"].read()))})
+            hallado = self._buscar(datos)
         except DomainError as exc:
-            body = orjson.dumps({"success": False, "message": _message(exc)})
-        except Exception:
-            log.exception("unexpected_error", path=environ.get("PATH_INFO"))
-            body = orjson.dumps(
-                {"success": False, "message": "No pudimos completar el timbrado. Intente de nuevo."}
+            if not crudo:
+                raise
+            pagina = (
+                f"<!doctype html><html lang='es'><meta charset='utf-8'><p>{xml.texto(exc.detail)}</p></html>"
             )
-        start_response(
-            "200 OK",
-            [("Content-Type", "application/json; charset=utf-8"), ("Content-Length", str(len(body)))],
+            return Respuesta(pagina.encode(), "text/html; charset=utf-8")
+        if crudo:
+            tipo = "text/xml; charset=utf-8" if forma == "xmltxt" else "application/octet-stream"
+            return Respuesta((hallado.xml or "").encode(), tipo)
+        documento = _documento(hallado, forma == "xmljsn")
+        return _exito({"content": documento["xml"], **documento})
+
+    def cancelar(self, datos: Datos, peticion: Peticion) -> Respuesta:
+        """Cancel. `data` is null, as documented; whether the receiver has still to accept is told by the state."""
+        cti, contrasena = _credencial(datos)
+        uuid, motivo = _uuid(datos, "uuid"), str(datos.get("motivo") or "")
+        sustituye = _uuid(datos, "frel") if datos.get("frel") else None
+        firma = csd.firma_de(
+            solicitud=_opcional(datos, "sol"),
+            certificado=_opcional(datos, "cer"),
+            llave=_opcional(datos, "key"),
+            contrasena=_opcional(datos, "kpw"),
+            como="Agregue cer, key y kpw (su CSD en base64 y la contraseña de la llave), o sol (la solicitud firmada).",
         )
-        return [body]
+        hecha = self._cliente.llamar(
+            CANCELAR_TIMBRADO,
+            CancelarTimbrado(
+                clave=str(uuid4()),
+                cti=cti,
+                contrasena=contrasena,
+                uuid=uuid,
+                motivo=csd.motivo_de(motivo),
+                sustituye=sustituye,
+                ip=peticion.ip,
+                **firma,
+            ),
+        )
+        if hecha.estado == "rechazada":
+            raise DomainError(Codigo.PAC_RECHAZO, csd.por_que(hecha))
+        if hecha.estado == "solicitada":
+            raise csd.en_camino()
+        return _exito(None)
+
+    def acuses(self, datos: Datos, peticion: Peticion) -> Respuesta:
+        """Receipts of cancellation of one or more UUIDs, by commas."""
+        cti, contrasena = _credencial(datos)
+        pedidos = [u.strip() for u in str(datos.get("uuid") or "").split(",") if u.strip()]
+        if not 0 < len(pedidos) <= ACUSES_MAXIMO:
+            raise campo_invalido("uuid", f"Indique de 1 a {ACUSES_MAXIMO} UUID separados por comas.")
+        acuses = []
+        for pedido in pedidos:
+            uuid = _uuid({"uuid": pedido}, "uuid")
+            estado = self._cliente.llamar(
+                CONSULTAR_ESTADO, ConsultarEstado(cti=cti, contrasena=contrasena, uuid=uuid, ip=peticion.ip)
+            )
+            acuse = estado.cancelacion.acuse if estado.cancelacion is not None else None
+            if not acuse:
+                raise DomainError(
+                    Codigo.NO_ENCONTRADO, f"El comprobante {pedido} no tiene acuse de cancelación todavía."
+                )
+            acuses.append({pedido: acuse})
+        return _exito(acuses)
+
+    def _buscar(self, datos: Datos) -> ResultadoDeTimbrado:
+        cti, contrasena = _credencial(datos)
+        clave = next((v for c in ("uuid", "doc", "idd") if isinstance(v := datos.get(c), str) and v), None)
+        if clave is None:
+            raise campo_invalido("uuid", "Indique el uuid o el idd del comprobante.")
+        return self._cliente.llamar(
+            CONSULTAR_TIMBRADO, ConsultarTimbrado(cti=cti, contrasena=contrasena, uuid_o_idd=clave)
+        )
 
 
-def _message(exc: DomainError) -> str:
-    if exc.code in (Codigo.PENDIENTE, Codigo.NO_DISPONIBLE):
-        return f"|{uuid4()}|continue|{exc.detail}"
-    return exc.detail
+def mensaje(exc: DomainError, token: object) -> str:
+    """An error as its client reads it: plain, or with what to do where that is not to stop."""
+    propio = token if isinstance(token, str) and token and "|" not in token and len(token) <= 200 else None
+    detalle = exc.detail.replace("|", "/")
+    if exc.code in REPETIBLES:
+        return f"|{propio or uuid4()}|continue|{detalle}"
+    return f"|{propio}|break|{detalle}" if propio else detalle
 
 
-def _data(r: ResultadoDeTimbrado, plain: bool) -> dict[str, Any]:
-    xml = (r.xml or "").encode().removeprefix(BOM)
+def _exito(data: object) -> Respuesta:
+    return Respuesta(orjson.dumps({"success": True, "data": data}), _JSON)
+
+
+def _fracaso(message: str) -> Respuesta:
+    return Respuesta(orjson.dumps({"success": False, "message": message}), _JSON)
+
+
+def _documento(r: ResultadoDeTimbrado, plano: bool) -> dict[str, Any]:
+    crudo = (r.xml or "").encode().removeprefix(BOM)
     return {
         "uuid": str(r.uuid).upper(),
-        "xml": xml.decode() if plain else base64.b64encode(BOM + xml).decode(),
+        "xml": crudo.decode() if plano else base64.b64encode(BOM + crudo).decode(),
         "idd": r.idd or str(r.uuid).upper(),
-        "tpo": "cfdi",
+        "tpo": "cr" if xml.raiz_de(crudo[:4096].decode(errors="ignore")) == "Retenciones" else "cfdi",
     }
 
 
-def _xml_in(value: str, plain: bool) -> str:
-    if plain:
-        return value
+def _xml_de(valor: str, plano: bool) -> str:
+    if plano:
+        return valor.removeprefix("\ufeff")
     try:
-        return base64.b64decode(value, validate=True).decode("utf-8-sig")
-    except (binascii.Error, UnicodeDecodeError):
+        return texto_xml(base64.b64decode(valor, validate=True))
+    except binascii.Error:
         raise cfdi_invalido(
             "301", "El campo xml no es base64 de un documento UTF-8. Revise la codificación o use nb64."
         ) from None
 
 
-def _json(body: bytes) -> dict[str, Any]:
+def _leer(peticion: Peticion) -> Datos:
+    if peticion.tipo.partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
+        return dict(parse_qsl(peticion.cuerpo.decode(errors="replace"), keep_blank_values=True))
     try:
-        data = orjson.loads(body.removeprefix(BOM))
+        datos = orjson.loads(peticion.cuerpo.removeprefix(BOM))
     except orjson.JSONDecodeError:
-        data = None
-    if not isinstance(data, dict):
+        datos = None
+    if not isinstance(datos, dict):
         raise DomainError(Codigo.DATOS_INVALIDOS, "La petición no es un objeto JSON válido.")
-    return data
+    return datos
 
 
-def _text(data: dict[str, Any], campo: str) -> str:
-    valor = data.get(campo)
+def _credencial(datos: Datos) -> tuple[str, str]:
+    cti = datos.get("cti") or datos.get("uid")
+    for campo, valor in (("cti", cti), ("pwd", datos.get("pwd"))):
+        if not isinstance(valor, str) or not valor:
+            raise campo_invalido(campo, f"Falta el campo {campo}.")
+    return credencial(str(cti), str(datos["pwd"]))
+
+
+def _texto(datos: Datos, campo: str) -> str:
+    valor = datos.get(campo)
     if not isinstance(valor, str) or not valor:
         raise campo_invalido(campo, f"Falta el campo {campo}.")
     return valor
 
 
-def _bool(value: object) -> bool:
-    return value is True or (isinstance(value, str | int) and str(value).lower() in ("true", "1"))
+def _opcional(datos: Datos, campo: str) -> str | None:
+    valor = datos.get(campo)
+    return valor if isinstance(valor, str) and valor else None
+
+
+def _uuid(datos: Datos, campo: str) -> UUID:
+    try:
+        return UUID(str(datos.get(campo)))
+    except ValueError:
+        raise campo_invalido(campo, f"El campo {campo} debe ser el UUID de un comprobante.") from None
+
+
+def _si(valor: object) -> bool:
+    return valor is True or (isinstance(valor, str | int) and str(valor).lower() in ("true", "1"))

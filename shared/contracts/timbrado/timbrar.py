@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -61,6 +62,32 @@ class ConsultarTimbrado:
     uuid_o_idd: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class ConsultarSaldoCti:
+    """What a CTI has left, for whoever knows its credentials; also how a dialect checks them."""
+
+    cti: str
+    contrasena: str = field(repr=False)
+    ip: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SaldoCti:
+    """Timbres that can be spent now, and those spent so far (some seconds behind). An ilimitada's `saldo` is 0.
+
+    `vence_en`: end of an ilimitada's paid year.
+    """
+
+    cti: str
+    tipo: str
+    saldo: int
+    utilizados: int
+    vence_en: datetime | None = None
+
+
 TIMBRAR_LOTE = Rpc("timbrado", "timbrar_lote_v1", LoteDeTimbrado, ResultadosDeTimbrado, plazo=12.0)
 CONSULTAR_TIMBRADO = Rpc("timbrado", "consultar_timbrado_v1", ConsultarTimbrado, ResultadoDeTimbrado)
 VALIDAR_CFDI = Rpc("timbrado", "validar_cfdi_v1", SolicitudDeTimbrado, ResultadoDeTimbrado)
+#: The earlier stamp of this very document, free; `no_encontrado` if there is none. Never stamps.
+RECUPERAR_TIMBRADO = Rpc("timbrado", "recuperar_timbrado_v1", SolicitudDeTimbrado, ResultadoDeTimbrado)
+CONSULTAR_SALDO_CTI = Rpc("timbrado", "consultar_saldo_cti_v1", ConsultarSaldoCti, SaldoCti)

@@ -1,0 +1,378 @@
+"""SW's REST services: `user` is the CTI's id, `password` its password or key.
+
+A repeated stamping is an error for SW's clients, "307. El comprobante contiene un timbre previo.", whose
+`data` holds the earlier stamp (some read it from `messageDetail`): nothing is charged, and `data` is the
+same as the first time. Paths are read leniently, because SW's own clients write `//security/authenticate`
+and `/cfdi33/stamp/v1//b64`. `customid` is the caller's idd.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from typing import Any
+from uuid import NAMESPACE_OID, uuid4, uuid5
+
+import orjson
+
+from services.gateway.batcher import Batcher
+from services.gateway.dialects import csd, qr, xml
+from services.gateway.dialects.protocolo import (
+    REPETIBLES,
+    Dialecto,
+    Peticion,
+    Respuesta,
+    credencial,
+    sin_csd,
+    texto_xml,
+)
+from services.gateway.dialects.sw_token import TokenInvalido, Tokens
+from services.gateway.errors import REINTENTAR, estado
+from shared.contracts.timbrado import (
+    CANCELAR_TIMBRADO,
+    CONSULTAR_SALDO_CTI,
+    CONSULTAR_TIMBRADO,
+    Cancelacion,
+    CancelarTimbrado,
+    ConsultarSaldoCti,
+    ConsultarTimbrado,
+    SolicitudDeTimbrado,
+)
+from shared.errors import Codigo, DomainError, campo_invalido, cfdi_invalido
+from shared.messaging.cpu import offload
+from shared.messaging.rpc_client import RpcClient
+
+_JSON = "application/json; charset=utf-8"
+REPETIDO = "307. El comprobante contiene un timbre previo."
+CUSTOMID_MAXIMO = 100
+#: What SW says where a date lacks: .NET's first.
+_SIN_FECHA = "0001-01-01T00:00:00"
+
+#: Refusals of the document or of the request are 400 there; the rest is our own table.
+_ESTADOS = {Codigo.CFDI_INVALIDO: 400, Codigo.PAC_RECHAZO: 400, Codigo.DATOS_INVALIDOS: 400}
+_PREFIJOS = {
+    Codigo.CREDENCIALES_INVALIDAS: "AU2000 - ",
+    Codigo.NO_AUTENTICADO: "AU4101 - ",
+}
+
+Accion = Callable[..., Respuesta]
+
+
+class Sw(Dialecto):
+    """All of SW's services that have a counterpart here; what has none says so in its form."""
+
+    def __init__(self, batcher: Batcher, cliente: RpcClient, tokens: Tokens) -> None:
+        self._batcher = batcher
+        self._cliente = cliente
+        self._tokens = tokens
+        clase = r"(?:cfdi33|cfdi40|cfdi|retencion|retenciones)"
+        self._rutas: list[tuple[str, re.Pattern[str], Accion]] = [
+            (metodo, re.compile(patron, re.IGNORECASE), accion)
+            for metodo, patron, accion in (
+                ("POST", rf"/(?:v4/)?{clase}/stamp(?:/v(?P<v>[1-4]))?(?P<b64>/b64)?", self._timbrar),
+                ("POST", r"/(?:v2/)?security/authenticate", self._autenticar),
+                ("GET", r"/account/balance", self._saldo),
+                ("POST", rf"/{clase}/cancel/csd", self._cancelar_csd),
+                ("POST", rf"/{clase}/cancel/xml", self._cancelar_xml),
+                ("POST", rf"/{clase}/cancel/pfx", self._sin_pfx),
+                ("POST", rf"/{clase}/cancel/[^/]+/[^/]+(?:/[^/]+){{0,2}}", self._sin_csd_guardado),
+                ("POST", rf"/(?:v[34]/)?{clase}/issue(?:/.*)?", self._sin_sellado),
+                ("GET", r"/datawarehouse/v1/live/(?P<uuid>[^/]+)", self._buscar),
+                ("GET", r"/datawarehouse/v1/xml/(?P<enlace>[^/]+)", self._descargar),
+            )
+        ]
+
+    def atender(self, peticion: Peticion) -> Respuesta:
+        """Serve one of the paths above."""
+        ruta = re.sub(r"/{2,}", "/", peticion.ruta).rstrip("/")
+        for metodo, patron, accion in self._rutas:
+            hallado = patron.fullmatch(ruta) if metodo == peticion.metodo else None
+            if hallado is not None:
+                return accion(peticion, **hallado.groupdict())
+        raise DomainError(
+            Codigo.NO_ENCONTRADO,
+            "Cuenta Maestra no ofrece este servicio de SW. Consulte en /docs los que sí: autenticación, timbrado, "
+            "recuperación, saldo y cancelación con CSD o con la solicitud firmada.",
+        )
+
+    def fallo(self, error: DomainError) -> Respuesta:
+        """`{message, messageDetail, data, status: error}`."""
+        espera = REINTENTAR.get(error.code)
+        headers = (("Retry-After", str(espera)),) if espera is not None else ()
+        return _json(
+            {
+                "message": _mensaje(error),
+                "messageDetail": str(error.datos.get("nodo") or error.detail),
+                "data": None,
+                "status": "error",
+            },
+            _ESTADOS.get(error.code) or estado(error),
+            headers,
+        )
+
+    # -- account -------------------------------------------------------------------------------------
+
+    def _autenticar(self, p: Peticion) -> Respuesta:
+        datos = _objeto(p) if p.tipo.lower().startswith("application/json") and p.cuerpo.strip() else {}
+        cti, contrasena = credencial(
+            p.cabecera("user") or _texto(datos, "user"), p.cabecera("password") or _texto(datos, "password")
+        )
+        self._cliente.llamar(CONSULTAR_SALDO_CTI, ConsultarSaldoCti(cti=cti, contrasena=contrasena, ip=p.ip))
+        token, hasta = self._tokens.emitir(cti, contrasena)
+        return _exito({"token": token, "expires_in": hasta, "tokeninfo": None})
+
+    def _saldo(self, p: Peticion) -> Respuesta:
+        cti, contrasena = self._quien(p)
+        saldo = self._cliente.llamar(
+            CONSULTAR_SALDO_CTI, ConsultarSaldoCti(cti=cti, contrasena=contrasena, ip=p.ip)
+        )
+        # Ids are GUIDs there, and its .NET client reads them as such.
+        propio = str(uuid5(NAMESPACE_OID, f"cti:{saldo.cti}"))
+        return _exito(
+            {
+                "idSaldoCliente": propio,
+                "idClienteUsuario": propio,
+                "saldoTimbres": saldo.saldo,
+                "timbresUtilizados": saldo.utilizados,
+                "fechaExpiracion": f"{saldo.vence_en:%Y-%m-%d}T00:00:00" if saldo.vence_en else _SIN_FECHA,
+                "unlimited": saldo.tipo == "ilimitada",
+                "timbresAsignados": saldo.saldo + saldo.utilizados,
+            }
+        )
+
+    # -- stamping ------------------------------------------------------------------------------------
+
+    def _timbrar(self, p: Peticion, v: str | None, b64: str | None) -> Respuesta:
+        cti, contrasena = self._quien(p)
+        idd = p.cabecera("customid") or None
+        if idd is not None and len(idd) > CUSTOMID_MAXIMO:
+            raise campo_invalido("customid", f"customid admite hasta {CUSTOMID_MAXIMO} caracteres.")
+        crudo = p.archivo("xml")
+        resultado = self._batcher.timbrar(
+            SolicitudDeTimbrado(
+                cti=cti,
+                contrasena=contrasena,
+                xml=texto_xml(_base64(crudo, "xml") if b64 else crudo),
+                idd=idd,
+                ip=p.ip,
+                aplicacion=p.aplicacion,
+            )
+        )
+        data = _documento(resultado.xml or "", v or "1", en_base64=b64 is not None)
+        if not resultado.repetido:
+            return _exito(data)
+        return _json(
+            {
+                "message": REPETIDO,
+                "messageDetail": data.get("cfdi") or data.get("tfd"),
+                "data": data,
+                "status": "error",
+            },
+            400,
+        )
+
+    def _sin_sellado(self, p: Peticion) -> Respuesta:
+        self._quien(p)
+        raise sin_csd("Selle el comprobante en su sistema y envíelo a /cfdi33/stamp/v4.")
+
+    # -- recovery ------------------------------------------------------------------------------------
+
+    def _buscar(self, p: Peticion, uuid: str) -> Respuesta:
+        cti, contrasena = self._quien(p)
+        pedido = csd.uuid_de(uuid)
+        hallado = self._cliente.llamar(
+            CONSULTAR_TIMBRADO, ConsultarTimbrado(cti=cti, contrasena=contrasena, uuid_o_idd=str(pedido))
+        )
+        timbre = xml.timbre_de(hallado.xml or "")
+        enlace = self._tokens.enlace(cti, contrasena, str(pedido))
+        registro = {
+            "uuid": timbre.uuid,
+            "urlXml": f"{p.base()}/datawarehouse/v1/xml/{enlace}",
+            "urlPdf": None,
+            "urlAckCfdi": None,
+            "fechaTimbrado": timbre.fecha,
+            "emisorRfc": timbre.emisor,
+            "receptorRfc": timbre.receptor,
+        }
+        return _exito({"metadata": {"totalRecords": 1}, "records": [registro]})
+
+    def _descargar(self, _p: Peticion, enlace: str) -> Respuesta:
+        try:
+            cti, contrasena, uuid = self._tokens.leer_enlace(enlace)
+        except TokenInvalido:
+            raise DomainError(
+                Codigo.NO_ENCONTRADO,
+                "Este enlace ya venció. Consulte de nuevo el comprobante para obtener otro.",
+            ) from None
+        hallado = self._cliente.llamar(
+            CONSULTAR_TIMBRADO, ConsultarTimbrado(cti=cti, contrasena=contrasena, uuid_o_idd=uuid)
+        )
+        return Respuesta((hallado.xml or "").encode(), "application/xml; charset=utf-8")
+
+    # -- cancellation ----------------------------------------------------------------------------------
+
+    def _cancelar_csd(self, p: Peticion) -> Respuesta:
+        quien = self._quien(p)
+        datos = _objeto(p)
+        sustituye = _texto(datos, "folioSustitucion")
+        folio = csd.Folio(
+            csd.uuid_de(datos.get("uuid")),
+            csd.motivo_de(datos.get("motivo")),
+            csd.uuid_de(sustituye) if sustituye else None,
+        )
+        firma = csd.firma_de(
+            solicitud=None,
+            certificado=_texto(datos, "b64Cer"),
+            llave=_texto(datos, "b64Key"),
+            contrasena=_texto(datos, "password"),
+            como="Envíe b64Cer, b64Key y password.",
+        )
+        return _cancelados([self._cancelar(quien, folio, firma, p)])
+
+    def _cancelar_xml(self, p: Peticion) -> Respuesta:
+        quien = self._quien(p)
+        solicitud = csd.solicitud_de(p.archivo("xml"))
+        return _cancelados([self._cancelar(quien, f, solicitud.firma, p) for f in solicitud.folios])
+
+    def _cancelar(
+        self, quien: tuple[str, str], folio: csd.Folio, firma: csd.Firma, p: Peticion
+    ) -> Cancelacion:
+        return self._cliente.llamar(
+            CANCELAR_TIMBRADO,
+            CancelarTimbrado(
+                clave=str(uuid4()),
+                cti=quien[0],
+                contrasena=quien[1],
+                uuid=folio.uuid,
+                motivo=folio.motivo,
+                sustituye=folio.sustituye,
+                ip=p.ip,
+                **firma,
+            ),
+        )
+
+    def _sin_pfx(self, p: Peticion) -> Respuesta:
+        self._quien(p)
+        raise campo_invalido(
+            "b64Pfx", "Cancele con /cfdi33/cancel/csd (b64Cer y b64Key) o con /cfdi33/cancel/xml."
+        )
+
+    def _sin_csd_guardado(self, p: Peticion) -> Respuesta:
+        self._quien(p)
+        raise sin_csd("Cancele con /cfdi33/cancel/csd o con /cfdi33/cancel/xml.")
+
+    def _quien(self, p: Peticion) -> tuple[str, str]:
+        esquema, _, token = (p.cabecera("Authorization") or "").strip().partition(" ")
+        if esquema.lower() != "bearer" or not token.strip():
+            raise DomainError(
+                Codigo.NO_AUTENTICADO, "El token proporcionado viene vacío. Autentíquese para obtener uno."
+            )
+        try:
+            return credencial(*self._tokens.leer(token.strip()))
+        except TokenInvalido:
+            raise DomainError(
+                Codigo.NO_AUTENTICADO,
+                "No fue posible validar el token. Autentíquese de nuevo para obtener otro.",
+                datos={"codigo_sw": "AU4000"},
+            ) from None
+
+
+def rutas(batcher: Batcher, cliente: RpcClient, tokens: Tokens) -> dict[tuple[str, str], Sw]:
+    """Beginnings of its paths; `*` is whatever follows (`server.py`)."""
+    sw = Sw(batcher, cliente, tokens)
+    raices = ("security", "v2/security", "v3", "v4", "cfdi33", "cfdi40", "cfdi", "retencion", "retenciones",
+              "account", "datawarehouse", "pendings", "relations", "validate", "acceptreject")  # fmt: skip
+    # The empty one is `//…`, which some of its clients write.
+    return {(metodo, f"/{raiz}/*"): sw for metodo in ("GET", "POST") for raiz in (*raices, "")}
+
+
+def _documento(cfdi: str, version: str, *, en_base64: bool) -> dict[str, Any]:
+    """What each version of the answer holds of the stamped document."""
+    timbre = xml.timbre_de(cfdi)
+
+    def forma(texto: str) -> str:
+        return base64.b64encode(texto.encode()).decode() if en_base64 else texto
+
+    match version:
+        case "1":
+            return {"tfd": forma(timbre.tfd)}
+        case "2":
+            return {"tfd": forma(timbre.tfd), "cfdi": forma(cfdi)}
+        case "3":
+            return {"cfdi": forma(cfdi)}
+    return {
+        "cadenaOriginalSAT": timbre.cadena,
+        "noCertificadoSAT": timbre.no_certificado_sat,
+        "noCertificadoCFDI": timbre.no_certificado,
+        "uuid": timbre.uuid,
+        "selloSAT": timbre.sello_sat,
+        "selloCFDI": timbre.sello_cfd,
+        "fechaTimbrado": timbre.fecha,
+        "qrCode": base64.b64encode(offload(qr.png, timbre.verificacion)).decode(),
+        "cfdi": forma(cfdi),
+    }
+
+
+def _cancelados(hechas: list[Cancelacion]) -> Respuesta:
+    """The receipt, and each document's code; an error when one was refused or is not known yet."""
+    data = {
+        "acuse": next((h.acuse for h in hechas if h.acuse), None),
+        "uuid": {str(h.uuid).upper(): h.codigo or _codigo(h) for h in hechas},
+    }
+    if any(h.estado == "solicitada" for h in hechas):
+        raise csd.en_camino()
+    rechazada = next((h for h in hechas if h.estado == "rechazada"), None)
+    if rechazada is not None:
+        message = csd.por_que(rechazada)
+        return _json({"message": message, "messageDetail": message, "data": data, "status": "error"}, 400)
+    return _exito(data)
+
+
+def _codigo(h: Cancelacion) -> str:
+    return "201" if h.estado in ("cancelada", "en_proceso") else "no_cancelable"
+
+
+def _mensaje(error: DomainError) -> str:
+    codigo = error.datos.get("codigo_sat") or error.datos.get("codigo_sw")
+    if codigo:
+        return f"{codigo} - {error.detail.removeprefix(f'{codigo}: ')}"
+    detalle = error.detail
+    if error.code in REPETIBLES:
+        detalle += " No genere otro comprobante: al enviar el mismo no se cobra de nuevo."
+    return f"{_PREFIJOS.get(error.code, '')}{detalle}"
+
+
+def _exito(data: object) -> Respuesta:
+    return _json({"data": data, "status": "success"})
+
+
+def _json(cuerpo: object, http: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Respuesta:
+    return Respuesta(orjson.dumps(cuerpo), _JSON, http, headers)
+
+
+def _objeto(p: Peticion) -> dict[str, Any]:
+    try:
+        datos = orjson.loads(p.cuerpo)
+    except orjson.JSONDecodeError:
+        datos = None
+    if not isinstance(datos, dict):
+        raise DomainError(
+            Codigo.DATOS_INVALIDOS, "El cuerpo no es un objeto JSON válido. Revíselo y envíelo de nuevo."
+        )
+    return datos
+
+
+def _texto(datos: dict[str, Any], campo: str) -> str | None:
+    valor = datos.get(campo)
+    return valor if isinstance(valor, str) and valor else None
+
+
+def _base64(crudo: bytes, campo: str) -> bytes:
+    try:
+        return base64.b64decode(b"".join(crudo.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise cfdi_invalido(
+            "301", f"El campo {campo} no es base64. Codifique el XML y envíelo de nuevo."
+        ) from None
