@@ -28,6 +28,7 @@ POINTS = (
     "masiva.despues_de_mover",
     "masiva.antes_de_confirmar",
     "masiva.despues_de_confirmar",
+    "guarda.antes_de_confirmar",
     "outbox.antes_de_confirmar",
     "relay.antes_de_publicar",
     "relay.despues_de_publicar",

@@ -40,6 +40,8 @@ class Cti(Base):
     rfc_contratado: Mapped[str | None]
     vigente_hasta: Mapped[datetime | None]
     proximo_aviso: Mapped[datetime | None]
+    tope_por_hora: Mapped[int | None]
+    guarda_desde: Mapped[datetime | None]
     creada_en: Mapped[datetime] = mapped_column(server_default=func.now())
     __table_args__ = (CheckConstraint("tipo IN ('estandar', 'ilimitada')", name="tipo"),)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -14,15 +15,19 @@ from services.timbrado.aplicaciones import Aplicaciones, leer_llave
 from services.timbrado.cfdi.certificados import Confianza
 from services.timbrado.cfdi.validacion import Validador
 from services.timbrado.credenciales import Credenciales, hash_password
+from services.timbrado.domain import Contrasena, generar_contrasena, revisar_contrasena
 from services.timbrado.pac.sandbox import Falla, PacSandbox
 from services.timbrado.repository import Directo, MemoriaPostgres, Repositorio
 from services.timbrado.repository.consumo import al_sellar
 from services.timbrado.use_cases import (
     aplicaciones,
+    avisos,
     consumos,
     cuentas,
     estados_de_cuenta,
+    guarda,
     ilimitadas,
+    llaves,
     masivas,
     pronostico,
     transferencias,
@@ -33,7 +38,7 @@ from services.timbrado.use_cases.timbrar import Timbrador
 from shared.config import settings
 from shared.contracts import eventos as ev
 from shared.contracts import timbrado as c
-from shared.contracts.base import Vacio
+from shared.contracts.base import Rpc, Vacio, load
 from shared.crash import crash_point
 from shared.errors import campo_invalido
 from shared.ledger import sealing
@@ -55,8 +60,22 @@ log = get_logger(__name__)
 MARGEN_DE_RELEVO = 2.0
 
 
-def _hash(password: str) -> str:
-    return str(offload(hash_password, password))
+def _contrasena(bus: BusWorker, contrato: Rpc[Any, Any], payload: dict[str, Any]) -> Contrasena:
+    """The password that a call sets, hashed before its transaction begins: argon2 holds no connection or lock.
+
+    A replay is answered from what is stored, and this one is thrown away.
+    """
+    with bus.guarded(contrato.servicio):
+        elegida = getattr(load(contrato.peticion, payload), "contrasena", None)
+        texto = generar_contrasena() if elegida is None else revisar_contrasena(elegida)
+        return Contrasena(texto, str(offload(hash_password, texto)), elegida is None)
+
+
+class Vistas(DependencyProvider):  # type: ignore[misc]
+    """The process's credentials, for what is noted while they are verified."""
+
+    def get_dependency(self, worker_ctx: Any) -> Credenciales:  # noqa: ARG002
+        return credenciales_de(next(e for e in self.container.extensions if isinstance(e, Bus)))
 
 
 class Pipeline(DependencyProvider):  # type: ignore[misc]
@@ -71,6 +90,17 @@ class Pipeline(DependencyProvider):  # type: ignore[misc]
         return self._timbrador
 
 
+@cache
+def credenciales_de(bus: Bus) -> Credenciales:
+    """The process's one memory of verified credentials."""
+
+    def read(ids: Any) -> Any:
+        with bus.uow() as uow:
+            return uow.repo.ctis(ids)
+
+    return Credenciales(read, offload)
+
+
 def build(bus: Bus) -> Timbrador:
     """Assemble the pipeline from settings. Raises RuntimeError naming a setting that lacks."""
     s = settings()
@@ -80,15 +110,11 @@ def build(bus: Bus) -> Timbrador:
     with bus.uow() as uow:
         consumo, emision = uow.repo.cuenta("consumo", "").id, uow.repo.cuenta("emision", "").id
 
-    def read(ids: Any) -> Any:
-        with bus.uow() as uow:
-            return uow.repo.ctis(ids)
-
     def aplicacion(id_: UUID) -> Any:
         with bus.uow() as uow:
             return uow.repo.aplicacion(id_)
 
-    credenciales = Credenciales(read, offload)
+    credenciales = credenciales_de(bus)
     return Timbrador(
         Validador(Confianza.de_carpeta(s.cfdi_autoridades_dir)),
         PacSandbox(s.pac_sandbox_dir, MemoriaPostgres(bus.engine)),
@@ -123,6 +149,7 @@ class TimbradoService:
     name = "timbrado"
     bus: BusWorker = Bus(Repositorio)
     pipeline: Timbrador = Pipeline()
+    vistas: Credenciales = Vistas()
     aplicador = Background(lambda bus: masivas.aplicar_una(bus.uow))
 
     @rpc(expected_exceptions=WireError)
@@ -139,11 +166,18 @@ class TimbradoService:
 
     @rpc(expected_exceptions=WireError)
     def entregar_cti_inicial_v1(self, **payload: Any) -> dict[str, Any]:
-        return self.bus.run(c.ENTREGAR_CTI_INICIAL, payload, cuentas.entregar_cti_inicial(_hash))
+        nueva = _contrasena(self.bus, c.ENTREGAR_CTI_INICIAL, payload)
+        return self.bus.run(c.ENTREGAR_CTI_INICIAL, payload, cuentas.entregar_cti_inicial(nueva))
+
+    @rpc(expected_exceptions=WireError)
+    def crear_cti_v1(self, **payload: Any) -> dict[str, Any]:
+        nueva = _contrasena(self.bus, c.CREAR_CTI, payload)
+        return self.bus.run(c.CREAR_CTI, payload, cuentas.crear_cti(nueva))
 
     @rpc(expected_exceptions=WireError)
     def restablecer_contrasena_v1(self, **payload: Any) -> dict[str, Any]:
-        return self.bus.run(c.RESTABLECER_CONTRASENA, payload, cuentas.restablecer_contrasena(_hash))
+        nueva = _contrasena(self.bus, c.RESTABLECER_CONTRASENA, payload)
+        return self.bus.run(c.RESTABLECER_CONTRASENA, payload, cuentas.restablecer_contrasena(nueva))
 
     @rpc(expected_exceptions=WireError)
     def bloquear_cti_v1(self, **payload: Any) -> dict[str, Any]:
@@ -156,6 +190,42 @@ class TimbradoService:
     @rpc(expected_exceptions=WireError)
     def obtener_cti_v1(self, **payload: Any) -> dict[str, Any]:
         return self.bus.run(c.OBTENER_CTI, payload, cuentas.obtener_cti)
+
+    @rpc(expected_exceptions=WireError)
+    def listar_bitacora_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.LISTAR_BITACORA, payload, cuentas.listar_bitacora)
+
+    @rpc(expected_exceptions=WireError)
+    def crear_llave_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.CREAR_LLAVE, payload, llaves.crear_llave)
+
+    @rpc(expected_exceptions=WireError)
+    def listar_llaves_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.LISTAR_LLAVES, payload, llaves.listar_llaves)
+
+    @rpc(expected_exceptions=WireError)
+    def revocar_llave_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.REVOCAR_LLAVE, payload, llaves.revocar_llave)
+
+    @rpc(expected_exceptions=WireError)
+    def consultar_limites_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.CONSULTAR_LIMITES, payload, llaves.consultar_limites)
+
+    @rpc(expected_exceptions=WireError)
+    def poner_limites_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.PONER_LIMITES, payload, llaves.poner_limites)
+
+    @rpc(expected_exceptions=WireError)
+    def listar_avisos_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.LISTAR_AVISOS, payload, avisos.listar_avisos)
+
+    @rpc(expected_exceptions=WireError)
+    def leer_aviso_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.LEER_AVISO, payload, avisos.leer_aviso)
+
+    @rpc(expected_exceptions=WireError)
+    def leer_avisos_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.LEER_AVISOS, payload, avisos.leer_avisos)
 
     @rpc(expected_exceptions=WireError)
     def transferir_v1(self, **payload: Any) -> dict[str, Any]:
@@ -345,6 +415,17 @@ class TimbradoService:
             hechos = pronostico.recalcular_ritmos(uow)
             uow.commit()
         return hechos
+
+    @timer(interval=10)
+    def vigilar(self) -> None:
+        try:
+            with self.bus.uow() as uow:
+                guarda.anotar_vistas(uow, self.vistas)
+            with self.bus.uow() as uow:
+                guarda.vigilar(uow)
+        except Exception as exc:  # noqa: BLE001
+            # The next time looks again, and what was noted is kept for it.
+            log.warning("guarda_fallida", error=str(exc))
 
     @timer(interval=2)
     def sellar(self) -> None:

@@ -17,6 +17,7 @@ from services.timbrado.cfdi.certificados import Confianza
 from services.timbrado.cfdi.tfd import extraer
 from services.timbrado.cfdi.validacion import Validador
 from services.timbrado.credenciales import Credenciales, hash_password
+from services.timbrado.domain import Contrasena
 from services.timbrado.pac.protocolo import Rechazado
 from services.timbrado.pac.sandbox import PacSandbox
 from services.timbrado.repository import Directo, MemoriaPostgres, Repositorio
@@ -95,8 +96,8 @@ def armar(url: str, carpeta: Path, timbres: int) -> Banco:
         cuentas.crear_cti_estandar(
             u, ClienteCreado(cuenta_id=cm, cliente_id=uuid4(), nic=1001, nombre="Cliente", cti=cti)
         )
-        cuentas.restablecer_contrasena(hash_password)(
-            u, c.RestablecerContrasena(clave="a", cuenta_id=cm, cti=cti, contrasena=CLAVE)
+        cuentas.restablecer_contrasena(Contrasena(CLAVE, hash_password(CLAVE), False))(
+            u, c.RestablecerContrasena(clave="a", cuenta_id=cm, cti=cti)
         )
         transferencias.emitir(u, c.Emitir(clave="b", cuenta_id=cm, cantidad=1_000))
         if timbres:
@@ -211,12 +212,9 @@ def test_wrong_password_unknown_cti_and_blocked_cti_spend_nothing(banco: Banco) 
 def test_a_changed_password_stops_whoever_remembers_the_old_one(banco: Banco) -> None:
     banco.timbrar(banco.factura("E1"))
     with banco.uow() as uow:
-        cuentas.restablecer_contrasena(hash_password)(
-            uow,
-            c.RestablecerContrasena(
-                clave="y", cuenta_id=banco.cm, cti=banco.cti, contrasena="otra-contrasena-nueva"
-            ),
-        )
+        cuentas.restablecer_contrasena(
+            Contrasena("otra-contrasena-nueva", hash_password("otra-contrasena-nueva"), False)
+        )(uow, c.RestablecerContrasena(clave="y", cuenta_id=banco.cm, cti=banco.cti))
         uow.commit()
     [r] = banco.timbrar(banco.factura("E2"))
     assert r.error == "credenciales_invalidas"

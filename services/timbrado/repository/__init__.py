@@ -6,7 +6,9 @@ from services.timbrado.repository.consumo import Consumo
 from services.timbrado.repository.ctis import Ctis
 from services.timbrado.repository.directo import Directo
 from services.timbrado.repository.estados import Estados
+from services.timbrado.repository.guarda import Guarda
 from services.timbrado.repository.ilimitadas import Ilimitadas
+from services.timbrado.repository.llaves import Llaves
 from services.timbrado.repository.masivas import Masivas
 from services.timbrado.repository.pacs import Pacs
 from services.timbrado.repository.sandbox import MemoriaPostgres, Sandbox
@@ -19,6 +21,8 @@ class Repositorio(
     Timbrados,
     Masivas,
     Avisos,
+    Llaves,
+    Guarda,
     Pacs,
     Ilimitadas,
     Aplicaciones,

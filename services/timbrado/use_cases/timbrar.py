@@ -8,8 +8,9 @@ it again. Only a definite refusal releases a hold.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -18,7 +19,7 @@ from services.timbrado import domain
 from services.timbrado.cfdi.tfd import insertar
 from services.timbrado.cfdi.validacion import CfdiValido, Validador
 from services.timbrado.credenciales import Credenciales
-from services.timbrado.domain import uso
+from services.timbrado.domain import ilimitada, uso
 from services.timbrado.pac.protocolo import (
     Desconocido,
     NoEncontrado,
@@ -49,12 +50,16 @@ MAXIMO_POR_LOTE = 128
 
 @dataclass(slots=True)
 class _Trabajo:
-    """One invoice of the lot on its way; `cti` and `idd` are the first request's."""
+    """One invoice of the lot on its way; `cti`, `idd` and what follows are the first request's."""
 
     id: UUID
     valido: CfdiValido
     cti: CtiGuardada
     idd: str | None
+    contrasena: str = field(default="", repr=False)
+    ip: str | None = None
+    caduco: bool = False
+    """Its CTI changed since this process verified the credential."""
     tfd: bytes | None = None
     uuid: UUID | None = None
     repetido: bool = False
@@ -184,7 +189,7 @@ class Timbrador:
             uso.revisar(cti, valido.emisor, s.ip)
             if cti.tipo == domain.TipoCti.ILIMITADA:
                 cti = self._admitir(cti, valido.emisor, s)
-            return _Trabajo(uuid4(), valido, cti, s.idd)
+            return _Trabajo(uuid4(), valido, cti, s.idd, s.contrasena, s.ip)
         except DomainError as exc:
             return exc
 
@@ -222,13 +227,21 @@ class Timbrador:
         resto = [t for t in trabajos if t.id not in retenidos]
         if resto:
             retenidos |= self._retener_con_motivos(resto)
+            # A changed credential is verified anew within the call: whoever has the right one is not told 401.
+            if vigentes := self._reverificar([t for t in resto if t.caduco]):
+                retenidos |= self._retener_con_motivos(vigentes)
         return [t for t in trabajos if t.id in retenidos]
 
     def _retener_con_motivos(self, trabajos: list[_Trabajo]) -> set[UUID]:
         """The long way, that says why: repeats get their stamp, refusals their reason; answers those that hold."""
         with self._uow() as uow:
             # Accounts before invoices, as in `Directo`, or two lots could wait for each other.
-            uow.repo.libro.tomar([t.cti.libro_id for t in trabajos])
+            cuentas = uow.repo.libro.tomar([t.cti.libro_id for t in trabajos])
+            for t in trabajos:
+                t.caduco = t.cti.version != cuentas[t.cti.libro_id].version
+            trabajos = [t for t in trabajos if not t.caduco]
+            if not trabajos:
+                return set()
             creados = uow.repo.abrir_timbrados(
                 [self._fila(t) for t in trabajos], self._pac.nombre, self._plazo
             )
@@ -238,20 +251,39 @@ class Timbrador:
             nuevos = [t for t in trabajos if t.id in creados]
             if not nuevos:
                 return set()
+            _limitar(uow, nuevos)
+            por_retener = [t for t in nuevos if t.error is None]
             rechazos = uow.repo.libro.retener(
-                [Retencion(t.id, t.cti.libro_id, 1, t.cti.version, self._cargo(t.cti)) for t in nuevos]
+                [Retencion(t.id, t.cti.libro_id, 1, t.cti.version, self._cargo(t.cti)) for t in por_retener]
             )
-            for t, rechazo in zip(nuevos, rechazos, strict=True):
+            for t, rechazo in zip(por_retener, rechazos, strict=True):
                 if rechazo is not None:
                     t.error = _rechazo(rechazo)
-                if rechazo is Rechazo.VERSION:
-                    # The password changed since this process verified it: the next call verifies anew.
-                    self._credenciales.olvidar(t.cti.id)
             fallidos = [t.id for t in nuevos if t.error is not None]
             if fallidos:
                 uow.repo.olvidar(fallidos)
             uow.commit()
         return {t.id for t in nuevos if t.error is None}
+
+    def _reverificar(self, caducos: list[_Trabajo]) -> list[_Trabajo]:
+        """Verify once more those whose CTI changed meanwhile; answers the jobs that may try the hold again.
+
+        One that changes yet again stays without a result, which is told as pendiente: the repeat will see it.
+        """
+        for t in caducos:
+            self._credenciales.olvidar(t.cti.id)
+        ctis = self._credenciales.verificar([(t.cti.id, t.contrasena) for t in caducos])
+        for t, cti in zip(caducos, ctis, strict=True):
+            try:
+                if cti is None:
+                    raise domain.credenciales_invalidas()
+                uso.revisar(cti, t.valido.emisor, t.ip)
+                if cti.tipo == domain.TipoCti.ILIMITADA:
+                    ilimitada.revisar(cti, t.valido.emisor, datetime.now(UTC))
+                t.cti = cti
+            except DomainError as exc:
+                t.error = exc
+        return [t for t in caducos if t.error is None]
 
     def _fila(self, t: _Trabajo) -> dict[str, Any]:
         v = t.valido
@@ -322,6 +354,24 @@ def _captados_por_otro(
         else:
             log.critical("timbre_sin_retencion", id=str(h.id), cti=h.cti)
     return captados
+
+
+def _limitar(uow: UnitOfWork[Repositorio], nuevos: Sequence[_Trabajo]) -> None:
+    """Refuse what exceeds a CTI's stampings a minute; costs a statement only where a CTI has that limit.
+
+    The accounts are locked by then, so whoever counts later sees what was admitted before: exact in any number of
+    replicas.
+    """
+    limitados = [t for t in nuevos if t.cti.por_minuto is not None]
+    if not limitados:
+        return
+    ocupacion = uow.repo.ocupacion_del_minuto(sorted({t.cti.id for t in limitados}))
+    propios = Counter(t.cti.id for t in limitados)
+    lugares = {cti: o.cuantos - propios[cti] for cti, o in ocupacion.items()}
+    for t in limitados:
+        lugares[t.cti.id] += 1
+        if t.cti.por_minuto is not None and lugares[t.cti.id] > t.cti.por_minuto:
+            t.error = uso.demasiadas(t.cti.por_minuto, ocupacion[t.cti.id].libre_en)
 
 
 def _responder_repetidos(uow: UnitOfWork[Repositorio], repetidos: Sequence[_Trabajo]) -> None:
