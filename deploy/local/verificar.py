@@ -1,7 +1,7 @@
 """`make verify`: checks the books of a running system, and says in words what does not hold.
 
 Ledgers sum to zero and are not negative, chains unbroken, one debit per TFD and no TFD without one, no hold
-left behind, no event unpublished, every venta once.
+left behind, no event unpublished, every venta once, one charge per paid year of an ilimitada.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import time
 
 from sqlalchemy import Engine, text
 
+from deploy.local.cobros import cobros
 from shared.ledger import sealing
 from shared.persistence.base import new_engine
 
@@ -61,6 +62,8 @@ def _pendientes(bases: dict[str, Engine]) -> list[str]:
         if servicio in ("timbrado", "puntos"):
             consultas |= _PENDING
         out += [f"{servicio}: {n} {que}" for que, n in _counts(engine, consultas)]
+    if "timbrado" in bases and "puntos" in bases:
+        out += cobros(bases["timbrado"], bases["puntos"])
     return out
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, text
 from services.puntos import use_cases
 from services.puntos.repository import Repositorio
 from shared.contracts import puntos as c
-from shared.contracts.eventos import ClienteCreado, CuentaMaestraCreada
+from shared.contracts.eventos import ClienteCreado, CobroDevuelto, CobroSolicitado, CuentaMaestraCreada
 from shared.errors import Codigo, DomainError
 from shared.ledger import sealing
 from shared.persistence.base import new_engine
@@ -136,3 +136,81 @@ def test_many_at_once_never_overdraw(engine: Engine) -> None:
         hilo.join()
     assert resultados.count(Codigo.SALDO_INSUFICIENTE) == 3
     assert (saldo(engine), saldo(engine, NIC)) == (Decimal("0.00"), Decimal("5.00"))
+
+
+def cobrar(engine: Engine, puntos: str, cargo: UUID, cuenta: UUID = CM) -> None:
+    evento = CobroSolicitado(
+        cargo_id=cargo, cuenta_id=cuenta, puntos=Decimal(puntos), concepto="cti_ilimitada", referencia="IL1"
+    )
+    correr(engine, use_cases.cobrar, evento)
+
+
+def devolver(engine: Engine, cargo: UUID) -> None:
+    correr(engine, use_cases.devolver, CobroDevuelto(cargo_id=cargo, cuenta_id=CM, motivo="cancelada"))
+
+
+def resueltos(engine: Engine) -> list[dict[str, Any]]:
+    """What was told of charges, in order."""
+    with engine.connect() as conexion:
+        filas = conexion.execute(text("SELECT evento, carga FROM outbox ORDER BY id"))
+        return [dict(carga) for evento, carga in filas if evento == "puntos.cobro_resuelto_v1"]
+
+
+def test_a_charge_is_made_once_however_often_it_is_asked(engine: Engine) -> None:
+    acreditar(engine, "100")
+    cargo = uuid4()
+    hilos = [threading.Thread(target=cobrar, args=(engine, "60", cargo)) for _ in range(4)]
+    for hilo in hilos:
+        hilo.start()
+    for hilo in hilos:
+        hilo.join()
+    assert saldo(engine) == Decimal("40.00")
+    assert [(r["cobrado"], r["motivo"]) for r in resueltos(engine)] == [(True, None)] * 4
+    [linea, _] = correr(engine, use_cases.listar_movimientos, c.ListarMovimientos(cuenta_id=CM)).datos
+    assert (linea.concepto, linea.puntos, linea.referencia) == ("cargo", Decimal("-60.00"), "IL1")
+
+
+def test_a_charge_without_balance_says_what_is_missing_and_stays_refused(engine: Engine) -> None:
+    acreditar(engine, "10.50")
+    cargo = uuid4()
+    cobrar(engine, "1200", cargo)
+    acreditar(engine, "5000")
+    cobrar(engine, "1200", cargo)
+    for respuesta in resueltos(engine):
+        assert (respuesta["cobrado"], respuesta["faltan"]) == (False, "1189.50")
+        assert "1,189.50 puntos" in respuesta["motivo"]
+    devolver(engine, cargo)
+    assert saldo(engine) == Decimal("5010.50")
+
+
+def test_a_charge_is_given_back_once(engine: Engine) -> None:
+    acreditar(engine, "100")
+    cargo = uuid4()
+    cobrar(engine, "60", cargo)
+    hilos = [threading.Thread(target=devolver, args=(engine, cargo)) for _ in range(4)]
+    for hilo in hilos:
+        hilo.start()
+    for hilo in hilos:
+        hilo.join()
+    devolver(engine, cargo)
+    # Asked again after all, it is not charged again.
+    cobrar(engine, "60", cargo)
+    assert saldo(engine) == Decimal("100.00")
+    [vuelta, ida, _] = correr(engine, use_cases.listar_movimientos, c.ListarMovimientos(cuenta_id=CM)).datos
+    assert (vuelta.concepto, vuelta.puntos) == ("devolucion", Decimal("60.00"))
+    assert ida.concepto == "cargo"
+    with pytest.raises(DomainError) as caso:
+        devolver(engine, uuid4())
+    assert caso.value.code is Codigo.NO_ENCONTRADO
+
+
+def test_a_blocked_wallet_is_not_charged(engine: Engine) -> None:
+    acreditar(engine, "100")
+    with engine.begin() as conexion:
+        conexion.execute(
+            text("UPDATE cuentas SET bloqueada = true WHERE tipo = 'cm' AND titular = :t"), {"t": str(CM)}
+        )
+    cobrar(engine, "60", uuid4())
+    [respuesta] = resueltos(engine)
+    assert "bloqueado" in respuesta["motivo"]
+    assert saldo(engine) == Decimal("100.00")
