@@ -33,7 +33,7 @@ _MOVE = (
     " SELECT operacion, :origen, destino, cantidad, :motivo, referencia, importe FROM pedidas RETURNING id),"
     " cola AS (INSERT INTO por_sellar SELECT id FROM hechos),"
     " sumas AS (SELECT destino AS i, sum(cantidad) AS n FROM pedidas GROUP BY destino"
-    " UNION ALL SELECT CAST(:origen AS bigint), -sum(cantidad) FROM pedidas),"
+    " UNION ALL SELECT CAST(:origen AS bigint), -coalesce(sum(cantidad), 0) FROM pedidas),"
     " puestas AS (UPDATE cuentas SET saldo = saldo + n FROM sumas WHERE id = i AND con_limite)"
     " SELECT count(*) AS cuantos, coalesce(sum(cantidad), 0) AS cantidad, coalesce(sum(importe), 0) AS importe"
     " FROM pedidas"

@@ -46,7 +46,7 @@ _RESOLVE = text(
     " SELECT :id, f.numero, f.cti, f.cantidad, f.importe, c.libro_id,"
     " CASE WHEN c.tipo = 'estandar' THEN CAST(:raiz || lpad(to_hex(f.numero), 8, '0') AS uuid) END,"
     " CASE WHEN c.id IS NULL THEN 'no_existe' WHEN c.tipo <> 'estandar' THEN 'ilimitada' END"
-    " FROM (SELECT :desde + n AS numero, cti, cantidad, importe FROM transferencias_masivas m,"
+    " FROM (SELECT CAST(:desde AS integer) + u.n AS numero, u.* FROM transferencias_masivas m,"
     " unnest(m.ctis[CAST(:desde AS integer) + 1 : CAST(:hasta AS integer)],"
     " m.cantidades[CAST(:desde AS integer) + 1 : CAST(:hasta AS integer)],"
     " m.importes[CAST(:desde AS integer) + 1 : CAST(:hasta AS integer)])"

@@ -48,7 +48,8 @@ CREATE TABLE transferencias_masivas (
         WHEN 'rechazada' THEN aplicadas = 0
         ELSE true END),
     CONSTRAINT ck_transferencias_masivas_pendientes CHECK (CASE WHEN terminada_en IS NULL
-        THEN cardinality(ctis) = filas AND cardinality(cantidades) = filas AND cardinality(importes) = filas
+        THEN (cardinality(ctis), cardinality(cantidades), cardinality(importes))
+            IS NOT DISTINCT FROM (filas, filas, filas)
         ELSE ctis IS NULL AND cantidades IS NULL AND importes IS NULL END)
 );
 -- Read by slices and soon dropped: compressing them would only cost.
