@@ -22,6 +22,7 @@ RUTAS = (
     "licencias",
     "puntos",
     "ctis",
+    "avisos",
     "transferencias",
     "operacion",
     "ilimitadas",
