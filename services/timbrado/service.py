@@ -286,6 +286,10 @@ class TimbradoService:
         return self.bus.run(c.CANCELAR_CONTRATACION, payload, ilimitadas.cancelar)
 
     @rpc(expected_exceptions=WireError)
+    def obtener_contrato_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.OBTENER_CONTRATO, payload, ilimitadas.obtener_contrato)
+
+    @rpc(expected_exceptions=WireError)
     def obtener_contratacion_v1(self, **payload: Any) -> dict[str, Any]:
         return self.bus.run(c.OBTENER_CONTRATACION, payload, ilimitadas.obtener)
 

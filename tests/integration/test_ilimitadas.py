@@ -139,6 +139,12 @@ class Mundo:
         )
         return vista
 
+    def contrato(self) -> c.Contrato:
+        visto: c.Contrato = self.en_timbrado(
+            ilimitadas.obtener_contrato, c.ObtenerContrato(cuenta_id=self.cm, cti=self.cti)
+        )
+        return visto
+
     def cancelar(self, contratacion: c.Contratacion) -> c.Contratacion:
         cancelada: c.Contratacion = self.en_timbrado(
             ilimitadas.cancelar,
@@ -290,6 +296,8 @@ def test_a_year_is_charged_once_and_given_once(mundo: Mundo) -> None:
     antes = mundo.fila().version
     pedida = mundo.contratar(precio="2400")
     assert (pedida.estado, pedida.precio) == ("solicitada", Decimal("2400.00"))
+    sin_pagar = mundo.contrato()
+    assert (sin_pagar.vigente, sin_pagar.modalidad, sin_pagar.en_proceso) == (False, None, pedida)
     assert mundo.saldo() == Decimal("3000.00")
     mundo.entregar()
     activa = mundo.ver(pedida)
@@ -512,6 +520,9 @@ def test_another_modalidad_rules_from_the_new_year_on(mundo: Mundo) -> None:
     # The year that runs was paid as open, and stays so to its end.
     assert mundo.fila().rfc_contratado is None
     version = mundo.fila().version
+    contrato = mundo.contrato()
+    assert (contrato.modalidad, contrato.rfc, contrato.vigente) == ("abierta", None, True)
+    assert [x.id for x in contrato.siguientes] == [renovacion.id]
     # Nor is the end of the first year told, which is followed by another.
     assert mundo.vigilar(desde - timedelta(seconds=1)) == 0
     assert mundo.fila().rfc_contratado is None
@@ -521,6 +532,7 @@ def test_another_modalidad_rules_from_the_new_year_on(mundo: Mundo) -> None:
     for hilo in hilos:
         hilo.join()
     assert (mundo.fila().rfc_contratado, mundo.fila().version) == (EKU, version + 1)
+    assert (mundo.contrato().modalidad, mundo.contrato().siguientes) == ("un_rfc", [])
 
 
 def test_the_database_refuses_two_requests_and_a_year_that_is_also_given_back(mundo: Mundo) -> None:

@@ -75,6 +75,15 @@ class Catalogo(MethodView):
         return responder_lista(llamar(c.CONSULTAR_TARIFAS, Vacio()), Tarifa)
 
 
+@blp.route("/v1/ctis/<string:cti>/contrato")
+class Contrato(MethodView):
+    @requiere_sesion
+    @blp.response(200, esquema_de(c.Contrato))
+    def get(self, cti: str) -> Any:
+        """Modalidad y vigencia de una CTI ilimitada, y lo que está en proceso o pagado para después."""
+        return llamar(c.OBTENER_CONTRATO, c.ObtenerContrato(cuenta_id=actual().cuenta_id, cti=cti))
+
+
 @blp.route("/v1/ctis/<string:cti>/contrataciones")
 class Contrataciones(MethodView):
     @requiere_sesion

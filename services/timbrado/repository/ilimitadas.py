@@ -36,6 +36,10 @@ _PAGE = text(
     " AND (CAST(:en AS timestamptz) IS NULL OR (solicitada_en, id) < (:en, :fila))"
     " ORDER BY solicitada_en DESC, id DESC LIMIT :limite"
 )
+_PENDING = text(
+    f"SELECT {_COLUMNS} FROM contrataciones WHERE cti = :cti AND (estado = 'solicitada' OR"
+    " (estado = 'activa' AND aplicada_en IS NULL)) ORDER BY desde NULLS LAST"
+)
 _PAID = text(
     "UPDATE ctis SET vigente_hasta = :hasta, proximo_aviso = :aviso WHERE id = :id AND tipo = 'ilimitada'"
 )
@@ -99,6 +103,10 @@ class Ilimitadas(Base):
         en, fila = antes or (None, None)
         params = {"cuenta_id": cuenta_id, "cti": cti, "en": en, "fila": fila, "limite": limite}
         return [Contratacion(**r._mapping) for r in self._session.execute(_PAGE, params)]
+
+    def contrataciones_abiertas(self, cti: str) -> list[Contratacion]:
+        """Those of a CTI that wait: for their charge, or for the year before to end."""
+        return [Contratacion(**r._mapping) for r in self._session.execute(_PENDING, {"cti": cti})]
 
     def poner_vigencia(self, cti: str, hasta: datetime, aviso: datetime | None) -> None:
         """The CTI's year is paid until `hasta`; the caller changes the account's version in the same transaction."""

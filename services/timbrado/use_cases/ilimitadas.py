@@ -153,6 +153,23 @@ def obtener(uow: UnitOfWork[Repositorio], p: c.ObtenerContratacion) -> c.Contrat
     return _publica(contratacion)
 
 
+def obtener_contrato(uow: UnitOfWork[Repositorio], p: c.ObtenerContrato) -> c.Contrato:
+    """What an ilimitada is good for now, and what is under way or paid for later."""
+    cti = _propia(uow, p.cuenta_id, p.cti)
+    abiertas = uow.repo.contrataciones_abiertas(cti.id)
+    hasta = cti.vigente_hasta
+    modalidad = Modalidad.UN_RFC if cti.rfc_contratado else Modalidad.ABIERTA
+    return c.Contrato(
+        cti=cti.id,
+        vigente=hasta is not None and uow.ahora < hasta,
+        modalidad=None if hasta is None else str(modalidad),
+        rfc=cti.rfc_contratado,
+        vigente_hasta=hasta,
+        en_proceso=next((_publica(a) for a in abiertas if a.estado == Estado.SOLICITADA), None),
+        siguientes=[_publica(a) for a in abiertas if a.estado == Estado.ACTIVA],
+    )
+
+
 def listar(uow: UnitOfWork[Repositorio], p: c.ListarContrataciones) -> c.PaginaContrataciones:
     """Contracts of one CTI, the newest first."""
     _propia(uow, p.cuenta_id, p.cti)
@@ -183,15 +200,8 @@ def vigilar(uow: UnitOfWork[Repositorio], ahora: datetime) -> int:
         uow.repo.cambiar_contratacion(caducada)
         _avisar(uow, caducada, caducada.motivo or "")
     avisos = uow.repo.avisos_de_vigencia(ahora, LOTE)
-    for cti, cuenta_id, hasta in avisos:
-        dias = ilimitada.aviso_vigente(hasta, ahora)
-        if dias is not None:
-            clave = f"ilimitada:{cti}:{hasta.timestamp():.0f}:{dias}"
-            texto = ilimitada.texto_de_aviso(cti, hasta, ahora)
-            uow.repo.avisar(
-                cuenta_id, "ilimitada_por_vencer" if dias else "ilimitada_vencida", cti, texto, clave
-            )
     if avisos:
+        uow.repo.avisar_varios([a for cti, cm, hasta in avisos if (a := _aviso(cti, cm, hasta, ahora))])
         uow.repo.poner_proximos_avisos(
             [(cti, ilimitada.proximo_aviso(hasta, ahora)) for cti, _, hasta in avisos]
         )
@@ -255,6 +265,17 @@ def _caducada(contratacion: Contratacion, ahora: datetime) -> Contratacion:
         " nuevo; si el cobro llega después, se le devuelve.",
         resuelta_en=ahora,
     )
+
+
+def _aviso(
+    cti: str, cuenta_id: UUID, hasta: datetime, ahora: datetime
+) -> tuple[UUID, str, str, str, str] | None:
+    dias = ilimitada.aviso_vigente(hasta, ahora)
+    if dias is None:
+        return None
+    tipo = "ilimitada_por_vencer" if dias else "ilimitada_vencida"
+    clave = f"ilimitada:{cti}:{hasta.timestamp():.0f}:{dias}"
+    return cuenta_id, tipo, cti, ilimitada.texto_de_aviso(cti, hasta, ahora), clave
 
 
 def _avisar(uow: UnitOfWork[Repositorio], contratacion: Contratacion, mensaje: str) -> None:

@@ -83,6 +83,28 @@ class Contratacion:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ObtenerContrato:
+    cuenta_id: UUID
+    cti: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrato:
+    """What an ilimitada is good for now: `modalidad`, `rfc` and `vigente_hasta` are null before its first year.
+
+    `en_proceso`: a request that puntos has not answered yet. `siguientes`: paid years that have not begun.
+    """
+
+    cti: str
+    vigente: bool
+    modalidad: str | None = None
+    rfc: str | None = None
+    vigente_hasta: datetime | None = None
+    en_proceso: Contratacion | None = None
+    siguientes: list[Contratacion] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
 class CancelarContratacion(PeticionConClave):
     """Call off a request that was not resolved yet. A charge that arrives later is given back."""
 
@@ -167,6 +189,7 @@ CONTRATAR_ILIMITADA = Rpc("timbrado", "contratar_ilimitada_v1", ContratarIlimita
 CANCELAR_CONTRATACION = Rpc(
     "timbrado", "cancelar_contratacion_v1", CancelarContratacion, Contratacion, cambia=True
 )
+OBTENER_CONTRATO = Rpc("timbrado", "obtener_contrato_v1", ObtenerContrato, Contrato)
 OBTENER_CONTRATACION = Rpc("timbrado", "obtener_contratacion_v1", ObtenerContratacion, Contratacion)
 LISTAR_CONTRATACIONES = Rpc(
     "timbrado", "listar_contrataciones_v1", ListarContrataciones, PaginaContrataciones
