@@ -31,6 +31,8 @@ class Settings:
     http_host: str
     http_port: int
     http_max_body: int
+    http_max_body_masivas: int
+    """The same for a bulk transfer: 50,000 rows with the longest ids take 6.5 MB."""
     token_private_key_file: Path | None
     """Ed25519 PEM with which clientes signs access tokens."""
     token_public_key_file: Path | None
@@ -66,6 +68,7 @@ def settings() -> Settings:
         http_host=env.str("HTTP_HOST", "127.0.0.1"),
         http_port=env.int("HTTP_PORT", 8000),
         http_max_body=env.int("HTTP_MAX_BODY", 4 * 1024 * 1024),
+        http_max_body_masivas=env.int("HTTP_MAX_BODY_MASIVAS", 8 * 1024 * 1024),
         token_private_key_file=_path(env, "TOKEN_PRIVATE_KEY_FILE"),
         token_public_key_file=_path(env, "TOKEN_PUBLIC_KEY_FILE"),
         dialectos_key_file=_path(env, "DIALECTOS_KEY_FILE"),

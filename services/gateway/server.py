@@ -59,12 +59,14 @@ class Frente:
         calientes: dict[tuple[str, str], App],
         max_body: int,
         prefijos: dict[tuple[str, str], App] | None = None,
+        topes: dict[tuple[str, str], int] | None = None,
     ) -> None:
         self._app = app
         self._calientes = {clave: app for clave, app in calientes.items() if not clave[1].endswith("*")}
         propios = {(m, r[:-1]): app for (m, r), app in calientes.items() if r.endswith("*")}
         self._prefijos = tuple(((prefijos or {}) | propios).items())
         self._max_body = max_body
+        self._topes = topes or {}
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         correlacion = traza.tomar(environ.get("HTTP_TRACEPARENT"))
@@ -80,7 +82,7 @@ class Frente:
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
         try:
-            leer_cuerpo(environ, self._max_body)
+            leer_cuerpo(environ, self._tope(environ))
             return self._elegir(environ)(environ, empezar)
         except _CuerpoMal as exc:
             cerrar = environ.get(CERRAR)
@@ -93,6 +95,10 @@ class Frente:
             return _responder(exc.error, empezar, exc.status)
         except Exception as exc:  # noqa: BLE001 - the last place where an error can become an answer
             return _responder(exc if isinstance(exc, DomainError) else error_interno(exc), empezar)
+
+    def _tope(self, environ: Environ) -> int:
+        clave = (environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""))
+        return self._topes.get(clave, self._max_body)
 
     def _elegir(self, environ: Environ) -> App:
         metodo, ruta = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")

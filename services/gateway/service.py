@@ -124,6 +124,7 @@ class ServidorHttp(WebServer):  # type: ignore[misc]
             rutas_calientes(self._cliente),
             settings().http_max_body,
             prefijos={("GET", "/v1/timbrado/"): ruta_consulta(self._cliente)},
+            topes={("POST", "/v1/transferencias-masivas"): settings().http_max_body_masivas},
         )
 
     def get_wsgi_server(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -23,6 +24,7 @@ from services.timbrado.use_cases import cuentas, masivas, transferencias
 from shared.contracts import eventos as ev
 from shared.contracts import timbrado as c
 from shared.contracts.base import load
+from shared.contracts.facturacion import ListarVentas
 from shared.errors import Codigo, DomainError
 from shared.ledger import sealing
 from shared.persistence.base import new_engine
@@ -473,7 +475,7 @@ def test_facturacion_keeps_each_venta_once(base_de_datos: Callable[[str], str]) 
     engine = new_engine(base_de_datos("facturacion"))
     ids = [uuid4() for _ in range(3)]
     lote = ev.TimbresTransferidosLote(
-        cuenta_id=uuid4(), origen="masiva", en=ev.datetime.now().astimezone(), transferencias=ids,
+        cuenta_id=uuid4(), origen="masiva", en=datetime.now(UTC), transferencias=ids,
         clientes=[uuid4() for _ in ids], nics=[1, 2, 3], ctis=["A", "B", "C"], cantidades=[10, 20, 30],
         importes=[Decimal("1.00"), Decimal("0.00"), Decimal("2.50")],
     )  # fmt: skip
@@ -483,7 +485,7 @@ def test_facturacion_keeps_each_venta_once(base_de_datos: Callable[[str], str]) 
             uow.commit()
     with UnitOfWork(engine, RepositorioFacturacion) as uow:
         pagina = facturacion.listar_ventas(
-            uow, facturacion.c.ListarVentas(cuenta_id=lote.cuenta_id, origen="masiva", tipo="timbres")
+            uow, ListarVentas(cuenta_id=lote.cuenta_id, origen="masiva", tipo="timbres")
         )
     assert {(v.id, v.nic, v.cantidad, v.importe, v.estado) for v in pagina.datos} == {
         (i, n, Decimal(q), m, "por_facturar")

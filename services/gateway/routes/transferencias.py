@@ -10,7 +10,7 @@ from marshmallow import fields, validate
 
 from services.gateway.auth import requiere_sesion
 from services.gateway.contexto import actual, clave_idempotencia, llamar
-from services.gateway.schemas import Esquema, PaginaArgs
+from services.gateway.schemas import Decimales, Esquema, PaginaArgs
 from shared.contracts import timbrado as c
 from shared.contracts.base import dump
 from shared.errors import Codigo, DomainError
@@ -20,7 +20,7 @@ blp = Blueprint("transferencias", __name__, description="Timbres y transferencia
 
 class TransferenciaEntrada(Esquema):
     cantidad = fields.Integer(required=True, strict=True, validate=validate.Range(min=1, max=100_000_000))
-    importe = fields.Decimal(required=True, places=2, as_string=True)
+    importe = Decimales(required=True)
     confirmar = fields.Boolean(
         load_default=False, metadata={"description": "La transferencia es irreversible: envíe true."}
     )
