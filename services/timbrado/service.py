@@ -16,12 +16,15 @@ from services.timbrado.cfdi.certificados import Confianza
 from services.timbrado.cfdi.validacion import Validador
 from services.timbrado.credenciales import Credenciales, hash_password
 from services.timbrado.domain import Contrasena, generar_contrasena, revisar_contrasena
+from services.timbrado.pac.protocolo import PacCompleto
 from services.timbrado.pac.sandbox import Falla, PacSandbox
-from services.timbrado.repository import Directo, MemoriaPostgres, Repositorio
+from services.timbrado.pac.sandbox_sat import FallaDeCancelacion
+from services.timbrado.repository import Directo, MemoriaPostgres, MemoriaSatPostgres, Repositorio
 from services.timbrado.repository.consumo import al_sellar
 from services.timbrado.use_cases import (
     aplicaciones,
     avisos,
+    comprobantes,
     consumos,
     cuentas,
     estados_de_cuenta,
@@ -34,6 +37,7 @@ from services.timbrado.use_cases import (
     venta_automatica,
 )
 from services.timbrado.use_cases.aplicaciones import Admision
+from services.timbrado.use_cases.cancelar import Cancelador
 from services.timbrado.use_cases.timbrar import Timbrador
 from shared.config import settings
 from shared.contracts import eventos as ev
@@ -90,6 +94,18 @@ class Pipeline(DependencyProvider):  # type: ignore[misc]
         return self._timbrador
 
 
+class Cancelaciones(DependencyProvider):  # type: ignore[misc]
+    """Cancellations, one per process, on the same credentials and PACs as the pipeline."""
+
+    _cancelador: Cancelador | None = None
+
+    def get_dependency(self, worker_ctx: Any) -> Cancelador:  # noqa: ARG002
+        if self._cancelador is None:
+            bus = next(e for e in self.container.extensions if isinstance(e, Bus))
+            self._cancelador = build_cancelador(bus)
+        return self._cancelador
+
+
 @cache
 def credenciales_de(bus: Bus) -> Credenciales:
     """The process's one memory of verified credentials."""
@@ -99,6 +115,31 @@ def credenciales_de(bus: Bus) -> Credenciales:
             return uow.repo.ctis(ids)
 
     return Credenciales(read, offload)
+
+
+@cache
+def sandbox_de(bus: Bus) -> PacSandbox:
+    """The sandbox PAC with its SAT. Raises RuntimeError naming the setting that lacks."""
+    carpeta = settings().pac_sandbox_dir
+    if carpeta is None:
+        raise RuntimeError("PAC_SANDBOX_DIR must be set")
+    return PacSandbox(carpeta, MemoriaPostgres(bus.engine), MemoriaSatPostgres(bus.engine))
+
+
+def build_cancelador(bus: Bus) -> Cancelador:
+    """Assemble the cancellations from settings. Raises RuntimeError naming a setting that lacks."""
+    s = settings()
+    if s.cfdi_autoridades_dir is None:
+        raise RuntimeError("CFDI_AUTORIDADES_DIR must be set")
+    pacs: dict[str, PacCompleto] = {PacSandbox.nombre: sandbox_de(bus)}
+    return Cancelador(
+        pacs.get,
+        Confianza.de_carpeta(s.cfdi_autoridades_dir),
+        credenciales_de(bus),
+        bus.uow,
+        offload,
+        s.pac_timeout,
+    )
 
 
 def build(bus: Bus) -> Timbrador:
@@ -117,7 +158,7 @@ def build(bus: Bus) -> Timbrador:
     credenciales = credenciales_de(bus)
     return Timbrador(
         Validador(Confianza.de_carpeta(s.cfdi_autoridades_dir)),
-        PacSandbox(s.pac_sandbox_dir, MemoriaPostgres(bus.engine)),
+        sandbox_de(bus),
         credenciales,
         bus.uow,
         Directo(bus.engine),
@@ -129,8 +170,9 @@ def build(bus: Bus) -> Timbrador:
 
 
 def _inyectar(uow: UnitOfWork[Repositorio], p: c.InyectarFalla) -> Vacio:
-    if p.modo not in set(Falla):
-        raise campo_invalido("modo", f"Modo desconocido. Use uno de: {', '.join(Falla)}.")
+    modos = [*Falla, *FallaDeCancelacion]
+    if p.modo not in modos:
+        raise campo_invalido("modo", f"Modo desconocido. Use uno de: {', '.join(modos)}.")
     uow.repo.inyectar_falla(p.modo, p.veces)
     return Vacio()
 
@@ -150,6 +192,7 @@ class TimbradoService:
     bus: BusWorker = Bus(Repositorio)
     pipeline: Timbrador = Pipeline()
     vistas: Credenciales = Vistas()
+    cancelaciones: Cancelador = Cancelaciones()
     aplicador = Background(lambda bus: masivas.aplicar_una(bus.uow))
 
     @rpc(expected_exceptions=WireError)
@@ -161,8 +204,38 @@ class TimbradoService:
         return self.bus.call(c.CONSULTAR_TIMBRADO, payload, self.pipeline.consultar)
 
     @rpc(expected_exceptions=WireError)
+    @rpc(expected_exceptions=WireError)
     def validar_cfdi_v1(self, **payload: Any) -> dict[str, Any]:
         return self.bus.call(c.VALIDAR_CFDI, payload, self.pipeline.validar)
+
+    @rpc(expected_exceptions=WireError)
+    def cancelar_timbrado_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.call(c.CANCELAR_TIMBRADO, payload, self.cancelaciones.cancelar)
+
+    @rpc(expected_exceptions=WireError)
+    def consultar_estado_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.call(c.CONSULTAR_ESTADO, payload, self.cancelaciones.estado)
+
+    @rpc(expected_exceptions=WireError)
+    def obtener_estado_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.call(c.OBTENER_ESTADO, payload, self.cancelaciones.estado_de)
+
+    @rpc(expected_exceptions=WireError)
+    def consultar_comprobante_v1(self, **payload: Any) -> dict[str, Any]:
+        use_case = comprobantes.consultar_comprobante(self.cancelaciones.credenciales)
+        return self.bus.run(c.CONSULTAR_COMPROBANTE, payload, use_case)
+
+    @rpc(expected_exceptions=WireError)
+    def obtener_comprobante_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.OBTENER_COMPROBANTE, payload, comprobantes.obtener_comprobante)
+
+    @rpc(expected_exceptions=WireError)
+    def listar_timbrados_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.LISTAR_TIMBRADOS, payload, comprobantes.listar_timbrados)
+
+    @rpc(expected_exceptions=WireError)
+    def responder_cancelacion_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.call(c.RESPONDER_CANCELACION, payload, self.cancelaciones.responder)
 
     @rpc(expected_exceptions=WireError)
     def entregar_cti_inicial_v1(self, **payload: Any) -> dict[str, Any]:
@@ -419,6 +492,15 @@ class TimbradoService:
             hechos = pronostico.recalcular_ritmos(uow)
             uow.commit()
         return hechos
+
+    @timer(interval=1)
+    def conciliar_cancelaciones(self) -> None:
+        try:
+            while self.cancelaciones.conciliar():
+                pass
+        except Exception as exc:  # noqa: BLE001
+            # The database is away: the signed requests wait in it, and the next second tries again.
+            log.warning("conciliacion_de_cancelaciones_fallida", error=str(exc))
 
     @timer(interval=10)
     def vigilar(self) -> None:

@@ -109,6 +109,8 @@ class SolicitudDeCancelacion:
     xml: bytes = field(repr=False)
     csd: Csd | None = field(default=None, repr=False)
     """For providers that do not take a signed request."""
+    tipo: str = ""
+    """TipoDeComprobante, or R for a retention receipt."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,15 +20,22 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from services.timbrado.cfdi import tfd as timbre
 from services.timbrado.cfdi.certificados import Certificado, leer_archivo
+from services.timbrado.cfdi.firma import Firmante
 from services.timbrado.cfdi.zonas import CENTRO
 from services.timbrado.pac.protocolo import (
     Desconocido,
+    EstadoSat,
     NoEncontrado,
+    NoEnviado,
     Rechazado,
     Resultado,
+    ResultadoDeCancelacion,
     Solicitud,
+    SolicitudDeCancelacion,
     Timbrado,
+    TimbreDelPac,
 )
+from services.timbrado.pac.sandbox_sat import MemoriaSat, SatDePrueba
 
 RFC_PRUEBA: Final = "PRU010101XX0"
 """RfcProvCertif: valid by the XSD's pattern, of no real provider."""
@@ -81,6 +88,7 @@ class PacSandbox:
         self,
         carpeta: Path,
         memoria: Memoria,
+        sat: MemoriaSat | None = None,
         *,
         espera: float = 0.05,
         reloj: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -104,6 +112,11 @@ class PacSandbox:
         self._memoria = memoria
         self._espera = espera
         self._reloj = reloj
+        self.sat = (
+            None
+            if sat is None
+            else SatDePrueba(sat, Firmante(self.certificado, llave), espera=espera, reloj=reloj)
+        )
 
     def timbrar(self, lote: Sequence[Solicitud]) -> list[Resultado]:
         """Stamp all, durably. At most one injected failure per call, on the first document."""
@@ -141,6 +154,22 @@ class PacSandbox:
     def certificado_de(self, numero: str) -> Certificado | None:
         """Its one certificate."""
         return self.certificado if numero == self.certificado.numero else None
+
+    def cancelar(self, s: SolicitudDeCancelacion) -> ResultadoDeCancelacion:
+        """Ask the sandbox's SAT. Without its memory nothing can be asked."""
+        return NoEnviado("el PAC de pruebas no tiene SAT") if self.sat is None else self.sat.cancelar(s)
+
+    def estado(self, s: SolicitudDeCancelacion) -> EstadoSat | Desconocido:
+        """What the sandbox's SAT says of the document."""
+        return Desconocido("el PAC de pruebas no tiene SAT") if self.sat is None else self.sat.estado(s)
+
+    def listar(self, desde: datetime, hasta: datetime) -> list[TimbreDelPac] | Desconocido:
+        """What the sandbox stamped in [desde, hasta)."""
+        return (
+            Desconocido("el PAC de pruebas no tiene SAT")
+            if self.sat is None
+            else self.sat.listar(desde, hasta)
+        )
 
     def _firmar(self, solicitud: Solicitud) -> bytes:
         return timbre.construir(

@@ -2,6 +2,8 @@
 
 from services.timbrado.repository.aplicaciones import Aplicaciones
 from services.timbrado.repository.avisos import Avisos
+from services.timbrado.repository.cancelaciones import Cancelaciones
+from services.timbrado.repository.comprobantes import Comprobantes
 from services.timbrado.repository.consumo import Consumo
 from services.timbrado.repository.ctis import Ctis
 from services.timbrado.repository.directo import Directo
@@ -12,6 +14,7 @@ from services.timbrado.repository.llaves import Llaves
 from services.timbrado.repository.masivas import Masivas
 from services.timbrado.repository.pacs import Pacs
 from services.timbrado.repository.sandbox import MemoriaPostgres, Sandbox
+from services.timbrado.repository.sandbox_sat import MemoriaSatPostgres
 from services.timbrado.repository.timbrados import TimbradoConocido, Timbrados
 from services.timbrado.repository.venta_automatica import VentasAutomaticas
 
@@ -19,6 +22,8 @@ from services.timbrado.repository.venta_automatica import VentasAutomaticas
 class Repositorio(
     Ctis,
     Timbrados,
+    Cancelaciones,
+    Comprobantes,
     Masivas,
     Avisos,
     Llaves,
@@ -34,4 +39,4 @@ class Repositorio(
     """timbrado's database, inside one transaction."""
 
 
-__all__ = ["Directo", "MemoriaPostgres", "Repositorio", "TimbradoConocido"]
+__all__ = ["Directo", "MemoriaPostgres", "MemoriaSatPostgres", "Repositorio", "TimbradoConocido"]

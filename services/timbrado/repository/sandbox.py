@@ -22,8 +22,10 @@ class Sandbox(Base):
 
     def inyectar_falla(self, modo: str, veces: int) -> None:
         """Make the sandbox PAC fail `veces` times."""
+        # Those of cancellation have a table of their own: one that waits must not slow each stamping.
+        tabla = "fallas_de_cancelacion" if modo.startswith("cancelacion_") else "fallas"
         self._session.execute(
-            text("INSERT INTO pac_sandbox.fallas (modo) SELECT :modo FROM generate_series(1, :veces)"),
+            text(f"INSERT INTO pac_sandbox.{tabla} (modo) SELECT :modo FROM generate_series(1, :veces)"),
             {"modo": modo, "veces": veces},
         )
 

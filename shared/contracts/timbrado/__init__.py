@@ -1,6 +1,8 @@
 """timbrado: stocks, CTI, transfers, stampings and PACs; a module per capability."""
 
 from shared.contracts.timbrado.avisos import *
+from shared.contracts.timbrado.cancelaciones import *
+from shared.contracts.timbrado.comprobantes import *
 from shared.contracts.timbrado.ctis import *
 from shared.contracts.timbrado.ilimitadas import *
 from shared.contracts.timbrado.llaves import *
