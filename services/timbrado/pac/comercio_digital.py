@@ -79,6 +79,8 @@ class ComercioDigital(PacRemoto):
     def _cancelar(self, s: SolicitudDeCancelacion) -> ResultadoDeCancelacion:
         cabeceras = self._cabeceras(tipo="reten2.0" if s.retencion else "cfdi4.0")
         cabeceras |= {"rfcr": cabecera(s.receptor), "total": cabecera(s.total)}
+        if s.tipo:
+            cabeceras["tipoc"] = cabecera(s.tipo)
         respuesta = self._pedir("cancelacion", "POST", "/cancela4/cancelarXml", s.xml, cabeceras)
         malo = de_http(respuesta)
         if malo is not None:
