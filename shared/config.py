@@ -43,6 +43,9 @@ class Settings:
     """Folder of Ed25519 PEM keys that sign licences; a file's stem is its key id."""
     cfdi_autoridades_dir: Path | None
     """Folder of certificates (.cer/.pem) trusted to have issued CSDs. A leaf CSD in it is trusted itself."""
+    cfdi_reglas_omitidas: frozenset[str]
+    """Codes of the SAT's matrix of errors that are left to the PAC (`CFDI40119,CRP20102`; `*`: all), for the
+    day that the SAT changes one."""
     pac_sandbox_dir: Path | None
     """Folder with `sello.key` (PEM) and `sello.cer` of the sandbox PAC."""
     pacs_file: Path | None
@@ -74,6 +77,7 @@ def settings() -> Settings:
         dialectos_key_file=_path(env, "DIALECTOS_KEY_FILE"),
         licencias_keys_dir=_path(env, "LICENCIAS_KEYS_DIR"),
         cfdi_autoridades_dir=_path(env, "CFDI_AUTORIDADES_DIR"),
+        cfdi_reglas_omitidas=frozenset(env.list("CFDI_REGLAS_OMITIDAS", [])),
         pac_sandbox_dir=_path(env, "PAC_SANDBOX_DIR"),
         pacs_file=_path(env, "PACS_FILE"),
         pac_timeout=env.float("PAC_TIMEOUT", 8.0),

@@ -1,4 +1,6 @@
-"""CFDI 4.0 made on the spot: valid, sealed, of realistic size and variety. For tests, benches and `make up`.
+"""CFDI 4.0 and retention receipts 2.0 made on the spot: valid, sealed, of realistic size and variety.
+
+For tests, benches and `make up`.
 
 Independent of `services`: it works out the cadena original with the SAT's stylesheet on its own, so that a
 document it seals is a second opinion on what the service verifies.
@@ -29,6 +31,7 @@ from OpenSSL import crypto
 from shared.testing.certificados import PREFIJO_PAC, Autoridad, ParDePrueba, candado, numero_nuevo
 
 NS_CFDI: Final = "http://www.sat.gob.mx/cfd/4"
+NS_RETENCIONES: Final = "http://www.sat.gob.mx/esquemas/retencionpago/2"
 NS_TFD: Final = "http://www.sat.gob.mx/TimbreFiscalDigital"
 LUGAR: Final = "06000"
 """Código postal of the documents made here: Mexico City."""
@@ -60,7 +63,8 @@ class Emisor:
     rfc: str
     nombre: str
     par: ParDePrueba
-    regimen: str = "601"
+    regimen: str = ""
+    """c_RegimenFiscal; empty: the general one of its kind of person."""
 
     @property
     def numero(self) -> str:
@@ -70,7 +74,7 @@ class Emisor:
     def nuevo(cls, autoridad: Autoridad, rfc: str, nombre: str | None = None) -> Emisor:
         """With a fresh CSD of `autoridad`."""
         nombre = nombre or EMISORES.get(rfc, "EMISOR DE PRUEBA")
-        return cls(rfc, nombre, autoridad.emitir(rfc, nombre), _regimen(rfc))
+        return cls(rfc, nombre, autoridad.emitir(rfc, nombre))
 
     def sellar(self, xml_sin_sello: bytes) -> bytes:
         """The document with NoCertificado, Certificado and Sello set to this CSD's (re-serialised)."""
@@ -101,7 +105,7 @@ class Material:
             if par is None:
                 par = self.autoridad.emitir(rfc, nombre)
                 par.guardar(cer, key)
-        return Emisor(rfc, nombre, par, _regimen(rfc))
+        return Emisor(rfc, nombre, par)
 
 
 def preparar(carpeta: Path) -> Material:
@@ -142,7 +146,10 @@ def factura(
     receptor: tuple[str, str] = ("URE180429TM6", "UNIVERSIDAD ROBOTICA ESPAÑOLA"),
     addenda: str = "",
 ) -> bytes:
-    """A sealed ingreso (or egreso, `tipo="E"`) with IVA 16 %. `fecha` is local time of `lugar`, naive."""
+    """A sealed ingreso (or egreso, `tipo="E"`) with IVA 16 %. `fecha` is local time of `lugar`, naive.
+
+    To ("XAXX010101000", "PUBLICO EN GENERAL") it is a factura global of the month.
+    """
     semilla = int("".join(c for c in str(folio) if c.isdecimal()) or "0")
     conceptos, subtotal, iva = [], Decimal(0), Decimal(0)
     for i in range(lineas):
@@ -167,8 +174,11 @@ def factura(
             '<cfdi:CfdiRelacionados TipoRelacion="01"><cfdi:CfdiRelacionado '
             f'UUID="{UUID(int=semilla + 1)}"/></cfdi:CfdiRelacionados>'
         )
+    if tipo == "I" and receptor == ("XAXX010101000", "PUBLICO EN GENERAL"):
+        cuando = fecha or _ahora()
+        relacion = f'<cfdi:InformacionGlobal Periodicidad="04" Meses="{cuando:%m}" Año="{cuando:%Y}"/>'
     cuerpo = (
-        f"{relacion}{_partes(emisor, receptor, 'G02' if tipo == 'E' else 'G03')}"
+        f"{relacion}{_partes(emisor, receptor, 'G02' if tipo == 'E' else 'G03', lugar)}"
         f"<cfdi:Conceptos>{''.join(conceptos)}</cfdi:Conceptos>"
         f'<cfdi:Impuestos TotalImpuestosTrasladados="{iva}"><cfdi:Traslados><cfdi:Traslado Base="{subtotal}" '
         'Impuesto="002" TipoFactor="Tasa" TasaOCuota="0.160000" '
@@ -236,6 +246,60 @@ def traslado(emisor: Emisor, folio: int, *, lineas: int = 10, fecha: datetime | 
     )
 
 
+def retencion(
+    emisor: Emisor,
+    folio: int | str,
+    *,
+    fecha: datetime | None = None,
+    lugar: str = LUGAR,
+    receptor: tuple[str, str] | None = ("URE180429TM6", "UNIVERSIDAD ROBOTICA ESPAÑOLA"),
+    complemento: str = "",
+    addenda: str = "",
+) -> bytes:
+    """A sealed retention receipt 2.0: professional services, ISR 10 % retained. No receiver: a foreigner.
+
+    `complemento` is the content of `retenciones:Complemento`. `fecha` is local time of `lugar`, naive.
+    """
+    cuando = fecha or _ahora()
+    monto = Decimal(1_000 + int("".join(c for c in str(folio) if c.isdecimal()) or "0") % 9_000)
+    retenido = (monto / 10).quantize(_CENTAVO)
+    if receptor is None:
+        nacionalidad, quien = (
+            "Extranjero",
+            ('<retenciones:Extranjero NumRegIdTribR="123456789" NomDenRazSocR="FOREIGN COMPANY INC"/>'),
+        )
+    else:
+        nacionalidad, quien = (
+            "Nacional",
+            (
+                f"<retenciones:Nacional RfcR={quoteattr(receptor[0])} NomDenRazSocR={quoteattr(receptor[1])} "
+                'DomicilioFiscalR="65000"/>'
+            ),
+        )
+    if complemento:
+        complemento = f"<retenciones:Complemento>{complemento}</retenciones:Complemento>"
+    if addenda:
+        addenda = f"<retenciones:Addenda>{addenda}</retenciones:Addenda>"
+    certificado = base64.b64encode(emisor.par.der).decode("ascii")
+    xml = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f'<retenciones:Retenciones xmlns:retenciones="{NS_RETENCIONES}" '
+        'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="'
+        f'{NS_RETENCIONES} http://www.sat.gob.mx/esquemas/retencionpago/2/retencionpagov2.xsd" Version="2.0" '
+        f'FolioInt="{folio}" Sello="" NoCertificado="{emisor.numero}" Certificado="{certificado}" '
+        f'FechaExp="{cuando:%Y-%m-%dT%H:%M:%S}" LugarExpRetenc="{lugar}" CveRetenc="01">'
+        f"<retenciones:Emisor RfcE={quoteattr(emisor.rfc)} NomDenRazSocE={quoteattr(emisor.nombre)} "
+        f'RegimenFiscalE="{emisor.regimen or _regimen(emisor.rfc)}"/>'
+        f'<retenciones:Receptor NacionalidadR="{nacionalidad}">{quien}</retenciones:Receptor>'
+        f'<retenciones:Periodo MesIni="{cuando:%m}" MesFin="{cuando:%m}" Ejercicio="{cuando:%Y}"/>'
+        f'<retenciones:Totales MontoTotOperacion="{monto}.00" MontoTotGrav="{monto}.00" MontoTotExent="0.00" '
+        f'MontoTotRet="{retenido}"><retenciones:ImpRetenidos BaseRet="{monto}.00" ImpuestoRet="001" '
+        f'MontoRet="{retenido}" TipoPagoRet="03"/></retenciones:Totales>{complemento}{addenda}'
+        "</retenciones:Retenciones>"
+    ).encode()
+    return _poner_sello(xml, emisor)
+
+
 def lote(emisor: Emisor, n: int, *, desde: int = 1, fecha: datetime | None = None) -> Iterator[bytes]:
     """`n` different documents as a distributor sees them: mostly ingresos, some of each type, 4–7 KB."""
     for folio in range(desde, desde + n):
@@ -261,21 +325,29 @@ def redatar_y_sellar(
 ) -> bytes:
     """A foreign document with another `fecha` (naive, local), sealed with a CSD (DER `cer`, PKCS#8 `key`).
 
-    Issuer Rfc and Nombre become the certificate's. An earlier TFD stays unless `quitar_timbre`.
+    Issuer Rfc and Nombre become the certificate's, and its régimen one of that kind of person, if the kind
+    changed. An earlier TFD stays unless `quitar_timbre`.
     """
     cert = x509.load_der_x509_certificate(cer)
     llave = load_der_private_key(key, password)
     if not isinstance(llave, rsa.RSAPrivateKey):
         raise TypeError("a CSD's key is RSA")
     raiz = etree.fromstring(xml)
-    raiz.set("Fecha", fecha if isinstance(fecha, str) else fecha.strftime("%Y-%m-%dT%H:%M:%S"))
-    emisor = raiz.find(f"{{{NS_CFDI}}}Emisor")
+    cuando = fecha if isinstance(fecha, str) else fecha.strftime("%Y-%m-%dT%H:%M:%S")
+    ns = etree.QName(raiz).namespace
+    cfdi = ns == NS_CFDI
+    raiz.set("Fecha" if cfdi else "FechaExp", cuando)
+    emisor = raiz.find(f"{{{ns}}}Emisor")
     if emisor is not None:
         campos = dict(crypto.X509.from_cryptography(cert).get_subject().get_components())
-        emisor.set("Rfc", _texto(campos[b"x500UniqueIdentifier"]).split("/")[0].strip())
-        emisor.set("Nombre", _texto(campos.get(b"name") or campos[b"CN"]))
+        rfc = _texto(campos[b"x500UniqueIdentifier"]).split("/")[0].strip()
+        regimen = "RegimenFiscal" if cfdi else "RegimenFiscalE"
+        if len(rfc) != len((emisor.get("Rfc" if cfdi else "RfcE") or rfc).strip()):
+            emisor.set(regimen, _regimen(rfc))
+        emisor.set("Rfc" if cfdi else "RfcE", rfc)
+        emisor.set("Nombre" if cfdi else "NomDenRazSocE", _texto(campos.get(b"name") or campos[b"CN"]))
     if quitar_timbre:
-        for timbre in list(raiz.iterfind(f"{{{NS_CFDI}}}Complemento/{{{NS_TFD}}}TimbreFiscalDigital")):
+        for timbre in list(raiz.iterfind(f"{{{ns}}}Complemento/{{{NS_TFD}}}TimbreFiscalDigital")):
             complemento = timbre.getparent()
             assert complemento is not None
             complemento.remove(timbre)
@@ -286,17 +358,23 @@ def redatar_y_sellar(
 
 
 def cadena_original(raiz: etree._Element) -> bytes:
-    """Of a parsed Comprobante, by the SAT's stylesheet, UTF-8."""
-    return memoryview(_xslt()(raiz)).tobytes()  # type: ignore[arg-type]  # it has the buffer protocol
+    """Of a parsed Comprobante or Retenciones, by the SAT's stylesheet, UTF-8."""
+    cfdi = etree.QName(raiz).namespace == NS_CFDI
+    return memoryview(_xslt(cfdi)(raiz)).tobytes()  # type: ignore[arg-type]  # it has the buffer protocol
 
 
 @cache
-def _xslt() -> etree.XSLT:
+def _xslt(cfdi: bool) -> etree.XSLT:
     spec = find_spec("satcfdi")
     assert spec is not None
     assert spec.origin is not None, "satcfdi is a dependency"
-    sat = Path(spec.origin).parent / "transform" / "schemas" / "www.sat.gob.mx" / "sitio_internet" / "cfd"
-    return etree.XSLT(etree.parse(sat / "4" / "cadenaoriginal_4_0" / "cadenaoriginal_4_0.xslt"))
+    sat = Path(spec.origin).parent / "transform" / "schemas" / "www.sat.gob.mx"
+    hoja = (
+        "sitio_internet/cfd/4/cadenaoriginal_4_0/cadenaoriginal_4_0.xslt"
+        if cfdi
+        else "esquemas/retencionpago/2/retenciones.xslt"
+    )
+    return etree.XSLT(etree.parse(sat / hoja))
 
 
 def _comprobante(
@@ -323,17 +401,24 @@ def _comprobante(
         f'Certificado="{certificado}" {atributos} TipoDeComprobante="{tipo}" Exportacion="01" '
         f'LugarExpedicion="{lugar}">{cuerpo}{addenda}</cfdi:Comprobante>'
     ).encode()
+    return _poner_sello(xml, emisor)
+
+
+def _poner_sello(xml: bytes, emisor: Emisor) -> bytes:
     # Sealed by putting the seal in its place: serialising again would cost half of the time.
     sello = _firmar(emisor.par.llave, cadena_original(etree.fromstring(xml)))
     return xml.replace(b' Sello="" ', b' Sello="' + sello + b'" ', 1)
 
 
-def _partes(emisor: Emisor, receptor: tuple[str, str], uso: str) -> str:
+def _partes(emisor: Emisor, receptor: tuple[str, str], uso: str, lugar: str = LUGAR) -> str:
+    domicilio, regimen = "65000", _regimen(receptor[0])
+    if receptor[0] in ("XAXX010101000", "XEXX010101000"):
+        domicilio, regimen, uso = lugar, "616", "S01"
     return (
         f"<cfdi:Emisor Rfc={quoteattr(emisor.rfc)} Nombre={quoteattr(emisor.nombre)} "
-        f'RegimenFiscal="{emisor.regimen}"/><cfdi:Receptor Rfc={quoteattr(receptor[0])} '
+        f'RegimenFiscal="{emisor.regimen or _regimen(emisor.rfc)}"/><cfdi:Receptor Rfc={quoteattr(receptor[0])} '
         f"Nombre={quoteattr(receptor[1])} "
-        f'DomicilioFiscalReceptor="65000" RegimenFiscalReceptor="601" UsoCFDI="{uso}"/>'
+        f'DomicilioFiscalReceptor="{domicilio}" RegimenFiscalReceptor="{regimen}" UsoCFDI="{uso}"/>'
     )
 
 

@@ -12,18 +12,13 @@ from typing import Final
 
 from lxml import etree
 
+from services.timbrado.cfdi import formatos
 from shared.errors import DomainError, cfdi_invalido
 
 TAMANO_MAXIMO: Final = 2 * 1024 * 1024
 """Bytes. The largest real CFDI (payroll, carta porte of hundreds of goods) stay below 1 MiB."""
 
-NS_CFDI: Final = "http://www.sat.gob.mx/cfd/4"
 NS_TFD: Final = "http://www.sat.gob.mx/TimbreFiscalDigital"
-COMPROBANTE: Final = f"{{{NS_CFDI}}}Comprobante"
-COMPLEMENTO: Final = f"{{{NS_CFDI}}}Complemento"
-ADDENDA: Final = f"{{{NS_CFDI}}}Addenda"
-EMISOR: Final = f"{{{NS_CFDI}}}Emisor"
-RECEPTOR: Final = f"{{{NS_CFDI}}}Receptor"
 TIMBRE: Final = f"{{{NS_TFD}}}TimbreFiscalDigital"
 
 _CODIFICACION: Final = re.compile(rb"""\s*<\?xml[^>]*?\sencoding\s*=\s*["']([^"']*)["']""")
@@ -41,19 +36,20 @@ _PARSER: Final = etree.XMLParser(
 
 
 def analizar(xml: bytes) -> etree._Element:
-    """The root `cfdi:Comprobante` 4.0 of `xml`, or `cfdi_invalido` 301.
+    """The root of `xml`: `cfdi:Comprobante` 4.0 or `retenciones:Retenciones` 2.0; else `cfdi_invalido` 301.
 
     The tree is the caller's own: nothing else refers to it.
     """
     raiz = analizar_xml(xml)
-    if raiz.tag != COMPROBANTE:
+    formato = formatos.FORMATOS.get(str(raiz.tag))
+    if formato is None:
         raise _raiz_inesperada(raiz)
-    if raiz.get("Version") != "4.0":
+    if raiz.get("Version") != formato.version:
         raise cfdi_invalido(
             "301",
-            "El atributo Version del nodo Comprobante debe ser 4.0. Genere el comprobante con la versión "
-            "4.0.",
-            nodo="Comprobante/@Version",
+            f"El atributo Version del nodo {formato.nombre} debe ser {formato.version}. Genere el comprobante "
+            f"con la versión {formato.version}.",
+            nodo=f"{formato.nombre}/@Version",
         )
     return raiz
 
@@ -107,30 +103,34 @@ def comprobar_bytes(xml: bytes) -> None:
 
 
 def buscar_timbre(raiz: etree._Element) -> etree._Element | None:
-    """The earlier TFD of the document, if a document-level `cfdi:Complemento` holds one."""
-    for complemento in raiz.iterchildren(COMPLEMENTO):
+    """The earlier TFD of the document, if a document-level Complemento holds one."""
+    for complemento in raiz.iterchildren(formatos.de(raiz).etiqueta("Complemento")):
         for timbre in complemento.iterchildren(TIMBRE):
             return timbre
     return None
 
 
 def quitar_addenda(raiz: etree._Element) -> None:
-    """Remove `cfdi:Addenda`, which is free form and belongs neither to the schema nor to the seal."""
-    for addenda in list(raiz.iterchildren(ADDENDA)):
+    """Remove Addenda, which is free form and belongs neither to the schema nor to the seal."""
+    for addenda in list(raiz.iterchildren(formatos.de(raiz).etiqueta("Addenda"))):
         raiz.remove(addenda)
 
 
 def _raiz_inesperada(raiz: etree._Element) -> DomainError:
     nombre = etree.QName(raiz)
     espacio = nombre.namespace or ""
-    if espacio.startswith("http://www.sat.gob.mx/esquemas/retencionpago/"):
-        detalle = "Los comprobantes de retenciones todavía no se timbran aquí. Envíe un CFDI 4.0."
+    if espacio == "http://www.sat.gob.mx/esquemas/retencionpago/1":
+        detalle = (
+            "El comprobante de retenciones es de la versión 1.0, que ya no se timbra. Genérelo con la versión "
+            "2.0."
+        )
     elif espacio == "http://www.sat.gob.mx/cfd/3":
         detalle = "El comprobante es de la versión 3.x, que ya no se timbra. Genérelo con la versión 4.0."
     else:
         detalle = (
             f"El nodo raíz es {nombre.localname[:40]} y debe ser Comprobante del espacio de nombres "
-            f"{NS_CFDI}. Envíe un CFDI 4.0."
+            f"{formatos.NS_CFDI}, o Retenciones de {formatos.NS_RETENCIONES}. Envíe un CFDI 4.0 o un "
+            "comprobante de retenciones 2.0."
         )
     return cfdi_invalido("301", detalle, nodo=nombre.localname[:40])
 

@@ -1,4 +1,4 @@
-"""XSD of CFDI 4.0 with its complements, compiled once per process, offline.
+"""XSD of CFDI 4.0 and of retention receipts 2.0 with their complements, compiled once per process, offline.
 
 The SAT's catalogues are XSD enumerations of up to 95,777 values; libxml2 walks them one by one (3–9 ms a
 document, 156 MB). So an enumeration of more than `MAXIMO_EN_XSD` values is taken out of the schema while it
@@ -17,10 +17,10 @@ from typing import Any, Final
 
 from lxml import etree
 
-from services.timbrado.cfdi import mensajes
+from services.timbrado.cfdi import formatos, mensajes
 from services.timbrado.cfdi.cadena import RAIZ_SAT
-from services.timbrado.cfdi.documento import NS_CFDI
-from shared.errors import cfdi_invalido
+from services.timbrado.cfdi.formatos import NS_CFDI, NS_RETENCIONES
+from shared.errors import DomainError
 
 MAXIMO_EN_XSD: Final = 300
 GRANDE: Final = 32 * 1024
@@ -29,11 +29,11 @@ _TROZO: Final = 16 * 1024
 
 _XS: Final = "{http://www.w3.org/2001/XMLSchema}"
 _SAT: Final = "http://www.sat.gob.mx/"
-_ESQUEMA_CFDI: Final = "4/cfdv40.xsd"
-_ESQUEMA_TFD: Final = "TimbreFiscalDigital/TimbreFiscalDigitalv11.xsd"
+_CFD: Final = "sitio_internet/cfd/"
+_RET: Final = "esquemas/retencionpago/"
 
 COMPLEMENTOS: Final[dict[str, str]] = {
-    _SAT + espacio: archivo
+    _SAT + espacio: _CFD + archivo
     for espacio, archivo in {
         "ComercioExterior11": "ComercioExterior11/ComercioExterior11.xsd",
         "ComercioExterior20": "ComercioExterior20/ComercioExterior20.xsd",
@@ -73,12 +73,33 @@ COMPLEMENTOS: Final[dict[str, str]] = {
 }
 """Namespace → schema, for every complement in `cadenaoriginal_4_0.xslt`."""
 
-# Matriz de errores CFDI 4.0: the codes of the catalogues that we check ourselves. Complements have none here.
+COMPLEMENTOS_CR: Final[dict[str, str]] = {
+    f"{_SAT}{_RET}1/{carpeta}": f"{_RET}1/{carpeta}/{archivo}.xsd"
+    for carpeta, archivo in {
+        "arrendamientoenfideicomiso": "arrendamientoenfideicomiso",
+        "dividendos": "dividendos",
+        "enajenaciondeacciones": "enajenaciondeacciones",
+        "fideicomisonoempresarial": "fideicomisonoempresarial",
+        "intereses": "intereses",
+        "intereseshipotecarios": "intereseshipotecarios",
+        "operacionesconderivados": "operacionesconderivados",
+        "pagosaextranjeros": "pagosaextranjeros",
+        "planesderetiro11": "planesderetiro11",
+        "PlataformasTecnologicas10": "ServiciosPlataformasTecnologicas10",
+        "premios": "premios",
+        "sectorfinanciero": "sectorfinanciero",
+    }.items()
+}
+"""Namespace → schema, for every complement in `retenciones.xslt` of version 2.0."""
+
+# Matrices de errores CFDI 4.0 and Retenciones 2.0: the codes of the catalogues that we check ourselves.
+# Complements have none here.
 _CODIGO_SAT: Final = {
     ("Comprobante", "LugarExpedicion"): "CFDI40126",
     ("Concepto", "ClaveProdServ"): "CFDI40162",
     ("Concepto", "ClaveUnidad"): "CFDI40165",
     ("Parte", "ClaveProdServ"): "CFDI40196",
+    ("Retenciones", "LugarExpRetenc"): "Reten20104",
 }
 
 
@@ -103,6 +124,10 @@ class _Esquema:
 _BASE: Final = "file:///sat/"
 
 
+#: Both formats use the SAT's large catalogues: one set of each (a process would hold some 20 MB twice).
+_CATALOGOS: Final[dict[tuple[str, str], frozenset[str]]] = {}
+
+
 class _Recortador(etree.Resolver):
     """Serves the SAT's files to the schema compiler with the long enumerations taken out and kept."""
 
@@ -122,9 +147,10 @@ class _Recortador(etree.Resolver):
             restriccion = tipo[0]
             if len(restriccion) > MAXIMO_EN_XSD:
                 enumeraciones = restriccion.findall(f"{_XS}enumeration")
-                self.catalogos[espacio, tipo.get("name", "")] = frozenset(
-                    e.get("value", "") for e in enumeraciones
-                )
+                clave = espacio, tipo.get("name", "")
+                if clave not in _CATALOGOS:
+                    _CATALOGOS[clave] = frozenset(e.get("value", "") for e in enumeraciones)
+                self.catalogos[clave] = _CATALOGOS[clave]
                 for enumeracion in enumeraciones:
                     restriccion.remove(enumeracion)
         self.atributos += [
@@ -171,33 +197,47 @@ def _compilar(importados: dict[str, str]) -> _Esquema:
 @cache
 def _cfdi() -> _Esquema:
     # All complements together compile in some 0.15 s, since the time was in the enumerations.
-    return _compilar({NS_CFDI: _ESQUEMA_CFDI, **COMPLEMENTOS})
+    return _compilar({NS_CFDI: _CFD + "4/cfdv40.xsd", **COMPLEMENTOS})
+
+
+@cache
+def _retenciones() -> _Esquema:
+    return _compilar({NS_RETENCIONES: _RET + "2/retencionpagov2.xsd", **COMPLEMENTOS_CR})
 
 
 @cache
 def _tfd() -> _Esquema:
-    return _compilar({_SAT + "TimbreFiscalDigital": _ESQUEMA_TFD})
+    return _compilar({_SAT + "TimbreFiscalDigital": _CFD + "TimbreFiscalDigital/TimbreFiscalDigitalv11.xsd"})
 
 
 def validar(raiz: etree._Element, *, grande: bool = False) -> None:
-    """Structure and catalogues of a Comprobante without Addenda. Raises `cfdi_invalido` 301 or CFDI40xxx.
+    """Structure and catalogues of a document without Addenda. Raises `cfdi_invalido` 301 or CFDI40xxx.
 
     Only the first problem is told: it names the node, as the SAT's own validators do. `grande` (of more
     than `GRANDE` bytes) bounds the work that an invalid document can cause.
     """
-    esquema = _cfdi()
-    error = _error_por_partes(esquema.xsd, raiz) if grande else _error(esquema.xsd, raiz)
+    estructura(raiz, grande=grande)
+    for problema in fuera_de_catalogo(raiz):
+        raise problema
+
+
+def estructura(raiz: etree._Element, *, grande: bool = False) -> None:
+    """The XSD alone, as `validar` says. Raises `cfdi_invalido` 301, or CFDI40xxx for a short catalogue."""
+    es_cfdi = formatos.de(raiz) is formatos.CFDI
+    xsd = (_cfdi() if es_cfdi else _retenciones()).xsd
+    error = _error_por_partes(xsd, raiz) if grande else _error(xsd, raiz)
     if error is not None:
-        raise mensajes.de_esquema(raiz, error, COMPLEMENTOS)
+        raise mensajes.de_esquema(raiz, error, COMPLEMENTOS if es_cfdi else COMPLEMENTOS_CR)
+
+
+def fuera_de_catalogo(raiz: etree._Element) -> Iterator[DomainError]:
+    """Each key outside of the catalogues that were taken out of the XSD."""
+    esquema = _cfdi() if formatos.de(raiz) is formatos.CFDI else _retenciones()
     for elemento, regla, valor in _fuera_de_catalogo(raiz, esquema.reglas):
         local = etree.QName(elemento).localname
-        codigo = _CODIGO_SAT.get((local, regla.atributo), "301") if _es_cfdi(elemento) else "301"
-        raise cfdi_invalido(
-            codigo,
-            f"El atributo {regla.atributo} del nodo {local} tiene el valor «{mensajes.recortar(valor)}», "
-            f"que no está en el catálogo {regla.catalogo} del SAT. Use una clave vigente del catálogo y "
-            "selle de nuevo.",
-            nodo=f"{mensajes.ruta(elemento)}/@{regla.atributo}",
+        codigo = _CODIGO_SAT.get((local, regla.atributo), "301") if _es_propio(elemento) else "301"
+        yield mensajes.fuera_de_catalogo(
+            codigo, regla.catalogo, mensajes.ruta(elemento), regla.atributo, valor
         )
 
 
@@ -235,6 +275,7 @@ def tfd_valido(tfd: etree._Element) -> bool:
 def precargar() -> None:
     """Compile now, so that the first stamping of a process does not wait for it."""
     _cfdi()
+    _retenciones()
     _tfd()
 
 
@@ -253,5 +294,6 @@ def _fuera_de_catalogo(
                 yield elemento, regla, valor
 
 
-def _es_cfdi(elemento: etree._Element) -> bool:
-    return str(elemento.tag).startswith(f"{{{NS_CFDI}}}")
+def _es_propio(elemento: etree._Element) -> bool:
+    """Of the document itself and not of a complement."""
+    return etree.QName(elemento).namespace in (NS_CFDI, NS_RETENCIONES)

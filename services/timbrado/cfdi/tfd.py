@@ -1,6 +1,6 @@
 """Timbre Fiscal Digital 1.1: making it, reading it, and putting it into the caller's bytes.
 
-Annex 20, "Estándar del TFD": the stamp is a child of the document's `cfdi:Complemento`; the PAC signs
+Annex 20, "Estándar del TFD": the stamp is a child of the document's Complemento; the PAC signs
 `||1.1|UUID|FechaTimbrado|RfcProvCertif|[Leyenda|]SelloCFD|NoCertificadoSAT||` with RSA PKCS#1 v1.5 SHA-256.
 
 The caller gets back its own bytes with the stamp added, never a re-serialised document: only the place of
@@ -22,18 +22,16 @@ from lxml import etree
 
 from services.timbrado.cfdi import documento, esquemas
 from services.timbrado.cfdi.certificados import Certificado
-from services.timbrado.cfdi.documento import NS_CFDI, NS_TFD
+from services.timbrado.cfdi.documento import NS_TFD
+from services.timbrado.cfdi.formatos import FORMATOS
 from shared.errors import DomainError
 
 _UBICACION: Final = (
     f"{NS_TFD} http://www.sat.gob.mx/sitio_internet/cfd/TimbreFiscalDigital/TimbreFiscalDigitalv11.xsd"
 )
-# Children of Comprobante that come before Complemento in the XSD's sequence.
-_ANTERIORES: Final = frozenset(
-    f"{NS_CFDI} {nombre}"
-    for nombre in ("InformacionGlobal", "CfdiRelacionados", "Emisor", "Receptor", "Conceptos", "Impuestos")
-)
-_COMPLEMENTO: Final = f"{NS_CFDI} Complemento"
+# Children of the root that come before Complemento in the XSD's sequence, as expat writes their names.
+_ANTERIORES: Final = frozenset(f"{f.espacio} {nombre}" for f in FORMATOS.values() for nombre in f.anteriores)
+_COMPLEMENTOS: Final = frozenset(f"{f.espacio} Complemento" for f in FORMATOS.values())
 _TIMBRE: Final = f"{NS_TFD} TimbreFiscalDigital"
 _MAXIMO: Final = 16 * 1024
 """Bytes of a TFD; a real one takes 1,200."""
@@ -134,8 +132,9 @@ def leer(tfd: bytes) -> Tfd:
 def insertar(xml: bytes, tfd: bytes) -> bytes:
     """`xml` with `tfd` added where Annex 20 wants it; every other byte is the caller's.
 
-    In the document's own Complemento, last; else in a new one after Impuestos (or the last node that comes
-    before it) and before Addenda. Raises `TfdInvalido` if there is a stamp already or no place for one.
+    In the document's own Complemento, last; else in a new one after Impuestos (Totales, of a retention receipt;
+    or the last node that comes before it) and before Addenda. Raises `TfdInvalido` if there is a stamp already
+    or no place for one.
     """
     mapa = _mapear(xml)
     if mapa.timbre is not None:
@@ -213,7 +212,7 @@ def _mapear(xml: bytes) -> _Mapa:  # noqa: C901 (the callbacks share what they s
         if nivel == 0:
             mapa.raiz = nodo.inicio
         elif nivel == 1:
-            en_complemento = nombre == _COMPLEMENTO
+            en_complemento = nombre in _COMPLEMENTOS
             if en_complemento:
                 mapa.complemento = nodo
             elif nombre in _ANTERIORES:

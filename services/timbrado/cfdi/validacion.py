@@ -1,9 +1,11 @@
-"""All that is checked of a CFDI before a timbre is spent, in the SAT's order and with the SAT's codes.
+"""All that is checked of a document before a timbre is spent, in order and with the SAT's codes.
 
-301 structure · 307 earlier TFD · CFDI40126/162/165/196 catalogues · 306 not a CSD · 308 not of the SAT ·
-303 number and RFC · 302 seal's form · CFDI40102 seal's value · 403/305/304/401 dates · 402 LCO.
+301 structure · 307 earlier TFD · CFDI40xxx keys outside of a catalogue · 306 not a CSD · 308 not of the SAT ·
+303 number and RFC · 302 seal's form · CFDI40102 (Reten20101) seal's value · 403/305/304/401 dates · 402 LCO · the matrix of
+errors (`reglas`). The matrix comes last: what its arithmetic says of a document that changed after its seal,
+or is too old, helps nobody. The same code for CFDI 4.0 and retention receipts 2.0, whose names `formatos` has.
 Codes: Annex 20 and the SAT's "códigos de error del servicio de certificación" for PACs. 401 is "fecha y hora
-de generación fuera de rango", so it covers more than 72 hours ago and the future alike; 403 is a Fecha
+de generación fuera de rango", so it covers more than 72 hours ago and the future alike; 403 is a date
 before 2012.
 """
 
@@ -12,44 +14,54 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from lxml import etree
 
-from services.timbrado.cfdi import cadena, certificados, documento, esquemas, zonas
+from services.timbrado.cfdi import cadena, certificados, documento, esquemas, formatos, reglas, zonas
 from services.timbrado.cfdi.certificados import Certificado, CertificadoIlegible, Confianza
+from services.timbrado.cfdi.formatos import Clase, Formato, atributo
 from services.timbrado.cfdi.lco import Lco
 from shared.errors import DomainError, cfdi_invalido
 
 PLAZO: Final = timedelta(hours=72)
-"""From Fecha to the stamp (RMF 2.7.2.9)."""
+"""From Fecha (FechaExp) to the stamp (RMF 2.7.2.9)."""
 TOLERANCIA: Final = timedelta(minutes=5)
 """How far ahead the issuer's clock may be."""
+PROBLEMAS_MAXIMO: Final = 20
+"""How many problems of one document are told; a hostile one has thousands."""
 _MINIMA: Final = datetime(2012, 1, 1)  # noqa: DTZ001 (local, as Fecha is)
+_NUMERO: Final = re.compile(r"""\sNoCertificado\s*=\s*["'](\d{20})["']""")
 
 
 @dataclass(frozen=True, slots=True)
 class CfdiValido:
-    """A CFDI that may be stamped, and what the rest of the system needs of it."""
+    """A document that may be stamped, and what the rest of the system needs of it."""
 
     huella: bytes
     """SHA-256 of issuer RFC + cadena original: the same invoice has the same one however it is written."""
+    clase: Clase
+    """`cfdi`, or `cr`: a retention receipt."""
     emisor: str
     receptor: str
+    """RFC; `XEXX010101000` for a foreigner of a retention receipt."""
     total: str
-    """As written, a decimal: never a float."""
+    """As written, a decimal: never a float. Of a retention receipt, MontoTotOperacion."""
     tipo: str
-    """TipoDeComprobante: I, E, T, N or P."""
+    """TipoDeComprobante: I, E, T, N or P; R for a retention receipt."""
     fecha: datetime
-    """Aware, in the zone of LugarExpedicion."""
+    """Aware, in the zone of LugarExpedicion (LugarExpRetenc)."""
     sello: str
     no_certificado: str
     serie: str | None
     folio: str | None
+    """Folio, or FolioInt of a retention receipt."""
     xml: bytes = field(repr=False)
     """The caller's bytes, untouched."""
 
@@ -62,10 +74,13 @@ class Validador:
         confianza: Confianza,
         lco: Lco | None = None,
         zona: Callable[[str], ZoneInfo] = zonas.zona,
+        omitidas: Collection[str] = (),
     ) -> None:
+        """`omitidas`: codes of the matrix that are left to the PAC, `*` for all (`reglas.revisar`)."""
         self._confianza = confianza
         self._lco = lco
         self._zona = zona
+        self._omitidas = frozenset(omitidas)
 
     @staticmethod
     def precargar() -> None:
@@ -74,77 +89,110 @@ class Validador:
         cadena.precargar()
         zonas.zona("06000")
 
+    def anticipar(self, xmls: Sequence[str]) -> None:
+        """Have the LCO's lines of a whole lot at hand, with one question at most; nothing while it is off.
+
+        The number is read off the text, which is only a hint: a line that it misses is asked for later.
+        """
+        if self._lco is None or not self._lco.exigida():
+            return
+        numeros = {hallado[1] for xml in xmls if (hallado := _NUMERO.search(xml)) is not None}
+        if numeros:
+            self._lco.anticipar(numeros)
+
     def validar(self, xml: bytes, ahora: datetime) -> CfdiValido:
-        """The first rule broken raises `cfdi_invalido` with its SAT code. `ahora` is aware."""
+        """Raises `cfdi_invalido` with the SAT code of the first rule broken. `ahora` is aware.
+
+        `datos["problemas"]` tells all that were found, the first too, when there are more than one.
+        """
         raiz = documento.analizar(xml)
+        formato = formatos.de(raiz)
         if documento.buscar_timbre(raiz) is not None:
             raise cfdi_invalido(
                 "307",
                 "El comprobante ya contiene un TimbreFiscalDigital. Si es una factura nueva, quite el "
                 "timbre del nodo Complemento; si no, ya está timbrada.",
-                nodo="Comprobante/Complemento/TimbreFiscalDigital",
+                nodo=f"{formato.nombre}/Complemento/TimbreFiscalDigital",
             )
         documento.quitar_addenda(raiz)
-        esquemas.validar(raiz, grande=len(xml) > esquemas.GRANDE)
-        cert = self._certificado(raiz, ahora)
-        emisor = _rfc(raiz, documento.EMISOR)
-        _pertenencia(raiz, cert, emisor)
+        esquemas.estructura(raiz, grande=len(xml) > esquemas.GRANDE)
+        problemas = list(islice(esquemas.fuera_de_catalogo(raiz), PROBLEMAS_MAXIMO))
+        valido: CfdiValido | None = None
+        try:
+            valido = self._autentico(raiz, formato, xml, ahora)
+        except DomainError as error:
+            problemas.append(error)
+        problemas += reglas.revisar(raiz, ahora, self._omitidas)
+        if problemas or valido is None:
+            raise _juntos(problemas)
+        return valido
+
+    def _autentico(self, raiz: etree._Element, formato: Formato, xml: bytes, ahora: datetime) -> CfdiValido:
+        """Certificate, seal, dates and LCO; the first that fails raises."""
+        cert = self._certificado(raiz, formato, ahora)
+        emisor = formato.emisor(raiz)
+        _pertenencia(raiz, formato, cert, emisor)
         original = cadena.cadena_original(raiz)
-        sello = _sello(raiz, cert, original)
-        fecha = self._fechas(raiz, cert, ahora)
-        self._en_lco(emisor, cert)
+        sello = _sello(raiz, formato, cert, original)
+        fecha = self._fechas(raiz, formato, cert, ahora)
+        self._en_lco(formato, emisor, cert)
         return CfdiValido(
             huella=hashlib.sha256(emisor.encode() + original).digest(),
+            clase=formato.clase,
             emisor=emisor,
-            receptor=_rfc(raiz, documento.RECEPTOR),
-            total=_atributo(raiz, "Total"),
-            tipo=_atributo(raiz, "TipoDeComprobante"),
+            receptor=formato.receptor(raiz),
+            total=formato.total(raiz),
+            tipo=formato.tipo(raiz),
             fecha=fecha,
             sello=sello,
             no_certificado=cert.numero,
             serie=raiz.get("Serie"),
-            folio=raiz.get("Folio"),
+            folio=raiz.get("Folio") or raiz.get("FolioInt"),
             xml=xml,
         )
 
-    def _certificado(self, raiz: etree._Element, ahora: datetime) -> Certificado:
+    def _certificado(self, raiz: etree._Element, formato: Formato, ahora: datetime) -> Certificado:
         try:
-            cert = certificados.de_base64(_atributo(raiz, "Certificado"))
+            cert = certificados.de_base64(atributo(raiz, "Certificado"))
         except CertificadoIlegible:
             raise cfdi_invalido(
                 "306",
                 "El atributo Certificado no contiene un certificado X.509 en base64. Incluya el archivo "
                 ".cer de su CSD.",
-                nodo="Comprobante/@Certificado",
+                nodo=f"{formato.nombre}/@Certificado",
             ) from None
         if not self._confianza.confia(cert, ahora):
             raise cfdi_invalido(
                 "308",
                 f"El certificado {cert.numero or 'sin número'} no fue expedido por el SAT. Selle con un CSD "
                 "obtenido en CertiSAT.",
-                nodo="Comprobante/@Certificado",
+                nodo=f"{formato.nombre}/@Certificado",
             )
         if not cert.es_csd:
             raise cfdi_invalido(
                 "306",
                 f"El certificado {cert.numero} no es un Certificado de Sello Digital (parece una e.firma). "
                 "Selle con un CSD vigente.",
-                nodo="Comprobante/@Certificado",
+                nodo=f"{formato.nombre}/@Certificado",
             )
         return cert
 
-    def _fechas(self, raiz: etree._Element, cert: Certificado, ahora: datetime) -> datetime:
-        texto = _atributo(raiz, "Fecha")
-        lugar = _atributo(raiz, "LugarExpedicion")
+    def _fechas(self, raiz: etree._Element, formato: Formato, cert: Certificado, ahora: datetime) -> datetime:
+        texto = atributo(raiz, formato.fecha)
+        lugar = atributo(raiz, formato.lugar)
         try:
             local = datetime.fromisoformat(texto)
         except ValueError:  # the pattern of the XSD lets some impossible days pass in old libxml2
             raise _fecha(
-                "301", f"La Fecha «{texto}» no existe en el calendario. Corríjala y selle de nuevo."
+                formato,
+                "301",
+                f"La {formato.fecha} «{texto}» no existe en el calendario. Corríjala y selle de nuevo.",
             ) from None
         if local < _MINIMA:
             raise _fecha(
-                "403", f"La Fecha {texto} es anterior al 1 de enero de 2012. Corríjala y selle de nuevo."
+                formato,
+                "403",
+                f"La {formato.fecha} {texto} es anterior al 1 de enero de 2012. Corríjala y selle de nuevo.",
             )
         zona = self._zona(lugar)
         fecha = local.replace(tzinfo=zona)
@@ -152,32 +200,35 @@ class Validador:
         primera, ultima = fecha.astimezone(UTC), fecha.replace(fold=1).astimezone(UTC)
         if primera > cert.hasta or ultima < cert.desde:
             raise _fecha(
+                formato,
                 "305",
-                f"La Fecha {texto} no está dentro de la vigencia del CSD {cert.numero}, de "
+                f"La {formato.fecha} {texto} no está dentro de la vigencia del CSD {cert.numero}, de "
                 f"{_dia(cert.desde)} a {_dia(cert.hasta)}. Selle con un CSD vigente en esa fecha.",
             )
         if ahora > cert.hasta:
             raise cfdi_invalido(
                 "304",
                 f"El CSD {cert.numero} caducó el {_dia(cert.hasta)}. Renueve el CSD y selle de nuevo.",
-                nodo="Comprobante/@NoCertificado",
+                nodo=f"{formato.nombre}/@NoCertificado",
             )
         if ahora - ultima > PLAZO:
             raise _fecha(
+                formato,
                 "401",
-                f"La Fecha {texto} (hora de {zona.key}, por LugarExpedicion {lugar}) tiene más de 72 horas. "
+                f"La {formato.fecha} {texto} (hora de {zona.key}, por {formato.lugar} {lugar}) tiene más de 72 horas. "
                 "Genere el comprobante con la fecha de hoy.",
             )
         if primera - ahora > TOLERANCIA:
             raise _fecha(
+                formato,
                 "401",
-                f"La Fecha {texto} (hora de {zona.key}, por LugarExpedicion {lugar}) está en el futuro. "
+                f"La {formato.fecha} {texto} (hora de {zona.key}, por {formato.lugar} {lugar}) está en el futuro. "
                 "Revise el reloj del equipo y el código postal, y selle de nuevo.",
             )
         return fecha
 
-    def _en_lco(self, emisor: str, cert: Certificado) -> None:
-        if self._lco is None:
+    def _en_lco(self, formato: Formato, emisor: str, cert: Certificado) -> None:
+        if self._lco is None or not self._lco.exigida():
             return
         linea = self._lco.buscar(emisor, cert.numero)
         if linea is not None and linea.estado != "A":
@@ -185,7 +236,7 @@ class Validador:
             raise cfdi_invalido(
                 "304",
                 f"El CSD {cert.numero} {que} según la LCO del SAT. Tramite un CSD nuevo y selle de nuevo.",
-                nodo="Comprobante/@NoCertificado",
+                nodo=f"{formato.nombre}/@NoCertificado",
             )
         if linea is None or not linea.obligaciones_validas:
             raise cfdi_invalido(
@@ -193,30 +244,30 @@ class Validador:
                 f"El RFC {emisor} con el CSD {cert.numero} no está en la LCO del SAT, o no tiene "
                 "obligaciones válidas. Si el CSD es reciente espere hasta 72 horas; si no, aclárelo con el "
                 "SAT.",
-                nodo="Comprobante/Emisor/@Rfc",
+                nodo=f"{formato.nombre}/Emisor/@{formato.rfc_emisor}",
             )
 
 
-def _pertenencia(raiz: etree._Element, cert: Certificado, emisor: str) -> None:
-    declarado = _atributo(raiz, "NoCertificado")
+def _pertenencia(raiz: etree._Element, formato: Formato, cert: Certificado, emisor: str) -> None:
+    declarado = atributo(raiz, "NoCertificado")
     if declarado != cert.numero:
         raise cfdi_invalido(
             "303",
             f"El NoCertificado {declarado} no es el del certificado incluido "
             f"({cert.numero or 'sin número'}). Ponga el número del CSD con que sella.",
-            nodo="Comprobante/@NoCertificado",
+            nodo=f"{formato.nombre}/@NoCertificado",
         )
     if emisor != cert.rfc:
         raise cfdi_invalido(
             "303",
             f"El CSD {cert.numero} es de {cert.rfc or 'un RFC desconocido'} y el Emisor es {emisor}. Selle "
             "con el CSD del emisor.",
-            nodo="Comprobante/Emisor/@Rfc",
+            nodo=f"{formato.nombre}/Emisor/@{formato.rfc_emisor}",
         )
 
 
-def _sello(raiz: etree._Element, cert: Certificado, original: bytes) -> str:
-    texto = _atributo(raiz, "Sello")
+def _sello(raiz: etree._Element, formato: Formato, cert: Certificado, original: bytes) -> str:
+    texto = atributo(raiz, "Sello")
     compacto = "".join(texto.split())
     llave = cert.llave
     try:
@@ -228,30 +279,37 @@ def _sello(raiz: etree._Element, cert: Certificado, original: bytes) -> str:
             "302",
             "El atributo Sello no es una firma en base64 del tamaño de la llave del CSD. Selle de nuevo "
             "con la llave que corresponde al certificado.",
-            nodo="Comprobante/@Sello",
+            nodo=f"{formato.nombre}/@Sello",
         )
     if not cert.firmo(firma, original):
         raise cfdi_invalido(
-            "CFDI40102",
+            "CFDI40102" if formato.clase == "cfdi" else "Reten20101",
             "El Sello no corresponde a la cadena original: el comprobante cambió después de sellarse, o se "
             "selló con otra llave. Selle de nuevo sin modificar el XML.",
-            nodo="Comprobante/@Sello",
+            nodo=f"{formato.nombre}/@Sello",
         )
     return texto
 
 
-def _rfc(raiz: etree._Element, etiqueta: str) -> str:
-    nodo = raiz.find(etiqueta)
-    return _atributo(nodo, "Rfc") if nodo is not None else ""
+def _juntos(problemas: Sequence[DomainError]) -> DomainError:
+    """The first problem, which also tells the others."""
+    primero = problemas[0]
+    if len(problemas) > 1:
+        primero.datos["problemas"] = [_problema(p) for p in problemas[:PROBLEMAS_MAXIMO]]
+    return primero
 
 
-def _atributo(nodo: etree._Element, nombre: str) -> str:
-    """An attribute with its whitespace collapsed, as its XSD type says."""
-    return " ".join(nodo.get(nombre, "").split())
+def _problema(error: DomainError) -> dict[str, object]:
+    codigo = error.datos["codigo_sat"]
+    return {
+        "codigo": codigo,
+        "nodo": error.datos.get("nodo"),
+        "detalle": error.detail.removeprefix(f"{codigo}: "),
+    }
 
 
-def _fecha(codigo: str, detalle: str) -> DomainError:
-    return cfdi_invalido(codigo, detalle, nodo="Comprobante/@Fecha")
+def _fecha(formato: Formato, codigo: str, detalle: str) -> DomainError:
+    return cfdi_invalido(codigo, detalle, nodo=f"{formato.nombre}/@{formato.fecha}")
 
 
 def _dia(momento: datetime) -> str:

@@ -28,7 +28,8 @@ HUSOS: Final = {
 
 
 @cache
-def _catalogo() -> sqlite3.Connection:
+def catalogo() -> sqlite3.Connection:
+    """satcfdi's copy of the SAT's catalogues, read only."""
     ruta = SATCFDI / "catalogs" / "catalogs.db"
     # immutable: no lock files beside package data, and any number of processes share the page cache.
     return sqlite3.connect(f"file:{ruta}?mode=ro&immutable=1", uri=True, check_same_thread=False)
@@ -38,7 +39,7 @@ def _catalogo() -> sqlite3.Connection:
 def zona(codigo_postal: str) -> ZoneInfo:
     """Zone of a postal code of c_CodigoPostal; central time for one the catalogue does not place."""
     fila = (
-        _catalogo()
+        catalogo()
         .execute(
             "SELECT value FROM C756_c_CodigoPostal WHERE key = ?", (pickle.dumps(codigo_postal, protocol=4),)
         )

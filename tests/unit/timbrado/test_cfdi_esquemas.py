@@ -8,7 +8,7 @@ import pytest
 from lxml import etree
 
 from services.timbrado.cfdi import cadena, esquemas
-from services.timbrado.cfdi.documento import NS_CFDI
+from services.timbrado.cfdi.formatos import NS_CFDI
 from shared.testing import cfdi
 from tests.unit.timbrado.apoyo_cfdi import (
     cambiar,
@@ -22,6 +22,8 @@ from tests.unit.timbrado.apoyo_cfdi import (
 )
 
 XS = "{http://www.w3.org/2001/XMLSchema}"
+CFD = cadena.RAIZ_SAT / "sitio_internet" / "cfd"
+RET = cadena.RAIZ_SAT / "esquemas" / "retencionpago"
 
 
 @pytest.mark.parametrize(
@@ -63,11 +65,18 @@ def test_blancos_alrededor_de_una_clave_valen() -> None:
     validar(resellar(cambiar(factura(), 'LugarExpedicion="06000"', 'LugarExpedicion=" 06000 "')))
 
 
-def test_no_queda_catalogo_sin_revisar() -> None:
+@pytest.mark.parametrize("clase", ["cfdi", "cr"])
+def test_no_queda_catalogo_sin_revisar(clase: str) -> None:
     """Each use in the SAT's files of an enumeration taken out of the XSD has a rule that checks it."""
     largos, usos = set(), set()
-    archivos = ["4/cfdv40.xsd", *esquemas.COMPLEMENTOS.values()]
-    archivos += [str(a.relative_to(cadena.RAIZ_SAT)) for a in cadena.RAIZ_SAT.glob("catalogos/**/*.xsd")]
+    if clase == "cfdi":
+        esquema, minimo = esquemas._cfdi(), 9
+        archivos = [str(CFD / "4/cfdv40.xsd"), *esquemas.COMPLEMENTOS.values()]
+    else:
+        esquema, minimo = esquemas._retenciones(), 3
+        archivos = [str(RET / "2/retencionpagov2.xsd"), *esquemas.COMPLEMENTOS_CR.values()]
+        archivos += [str(a) for a in RET.glob("1/**/catalogos/*.xsd")]
+    archivos += [str(a) for a in CFD.glob("catalogos/**/*.xsd")]
     arboles = [etree.parse(cadena.RAIZ_SAT / archivo).getroot() for archivo in archivos]
     for arbol in arboles:
         for tipo in arbol.iter(f"{XS}simpleType"):
@@ -83,10 +92,10 @@ def test_no_queda_catalogo_sin_revisar() -> None:
                         assert (elemento.tag, que) == (f"{XS}attribute", "type")
                         dueno = next(elemento.iterancestors(f"{XS}element")).get("name")
                         usos.add((f"{{{arbol.get('targetNamespace')}}}{dueno}", elemento.get("name")))
-    assert len(largos) >= 9
-    reglas = {(etiqueta, r.atributo) for etiqueta, lista in esquemas._cfdi().reglas.items() for r in lista}
+    assert len(largos) >= minimo
+    reglas = {(etiqueta, r.atributo) for etiqueta, lista in esquema.reglas.items() for r in lista}
     assert reglas == usos
-    assert all(len(r.valores) > 300 for lista in esquemas._cfdi().reglas.values() for r in lista)
+    assert all(len(r.valores) > 300 for lista in esquema.reglas.values() for r in lista)
 
 
 def test_reglas_sin_ambiguedad() -> None:
@@ -98,9 +107,15 @@ def test_reglas_sin_ambiguedad() -> None:
 
 def test_solo_complementos_que_entran_en_la_cadena() -> None:
     """A complement that the stylesheet does not know would be outside the seal."""
-    hoja = etree.parse(cadena.RAIZ_SAT / "4/cadenaoriginal_4_0/cadenaoriginal_4_0.xslt").getroot()
+    hoja = etree.parse(CFD / "4/cadenaoriginal_4_0/cadenaoriginal_4_0.xslt").getroot()
     conocidos = {uri for uri in hoja.nsmap.values() if uri.startswith("http://www.sat.gob.mx/")} - {NS_CFDI}
     assert set(esquemas.COMPLEMENTOS) == conocidos
+    hoja = etree.parse(RET / "2/retenciones.xslt").getroot()
+    incluidos = {
+        i.get("href", "").split("/")[-2] for i in hoja if "retencionpago" not in str(i.tag) and i.get("href")
+    }
+    carpetas = {espacio.rpartition("/")[2] for espacio in esquemas.COMPLEMENTOS_CR}
+    assert incluidos - {"cadenaoriginal_2_0"} == carpetas
 
 
 def test_el_domicilio_extranjero_no_usa_catalogos_nacionales() -> None:
@@ -113,14 +128,11 @@ def test_el_domicilio_extranjero_no_usa_catalogos_nacionales() -> None:
     ("viejo", "nuevo", "nodo", "texto"),
     [
         (' Moneda="MXN"', "", "Comprobante/@Moneda", "le falta el atributo obligatorio Moneda"),
-        (' Moneda="MXN"', ' Moneda="PES"', "Comprobante/@Moneda", "«PES»"),
-        (' TipoDeComprobante="I"', ' TipoDeComprobante="X"', "Comprobante/@TipoDeComprobante", "«X»"),
         (' Serie="A"', ' Serie="A" Nuevo="1"', "Comprobante/@Nuevo", "no admite el atributo Nuevo"),
         (' Serie="A"', ' Serie="A|B"', "Comprobante/@Serie", "valor no permitido"),
         (' Cantidad="8"', ' Cantidad="-8"', "Comprobante/Conceptos/Concepto[1]/@Cantidad", "Cantidad"),
         (' Cantidad="8"', ' Cantidad="1e3"', "Comprobante/Conceptos/Concepto[1]/@Cantidad", "Cantidad"),
         (' Rfc="URE180429TM6"', ' Rfc="URE18"', "Comprobante/Receptor/@Rfc", "Rfc del nodo Receptor"),
-        (' UsoCFDI="G03"', ' UsoCFDI="Z99"', "Comprobante/Receptor/@UsoCFDI", "UsoCFDI"),
         ("<cfdi:Conceptos>", "<cfdi:Otro/><cfdi:Conceptos>", "Comprobante/Otro", "no se espera en ese lugar"),
     ],
 )
@@ -129,6 +141,48 @@ def test_mensajes_de_estructura(viejo: str, nuevo: str, nodo: str, texto: str) -
     assert error.datos == {"codigo_sat": "301", "nodo": nodo}
     assert texto in error.detail
     assert "http" not in error.detail
+
+
+@pytest.mark.parametrize(
+    ("viejo", "nuevo", "esperado", "nodo"),
+    [
+        (' Moneda="MXN"', ' Moneda="PES"', "CFDI40113", "Comprobante/@Moneda"),
+        (' TipoDeComprobante="I"', ' TipoDeComprobante="X"', "CFDI40121", "Comprobante/@TipoDeComprobante"),
+        (' MetodoPago="PUE"', ' MetodoPago="PIP"', "CFDI40124", "Comprobante/@MetodoPago"),
+        (' FormaPago="03"', ' FormaPago="07"', "CFDI40104", "Comprobante/@FormaPago"),
+        (' Exportacion="01"', ' Exportacion="09"', "CFDI40123", "Comprobante/@Exportacion"),
+        (' UsoCFDI="G03"', ' UsoCFDI="Z99"', "CFDI40160", "Comprobante/Receptor/@UsoCFDI"),
+        (' RegimenFiscal="601"', ' RegimenFiscal="600"', "CFDI40140", "Comprobante/Emisor/@RegimenFiscal"),
+        (
+            ' RegimenFiscalReceptor="601"',
+            ' RegimenFiscalReceptor="600"',
+            "CFDI40157",
+            "Comprobante/Receptor/@RegimenFiscalReceptor",
+        ),
+        (' ObjetoImp="02"', ' ObjetoImp="99"', "CFDI40170", "Comprobante/Conceptos/Concepto[1]/@ObjetoImp"),
+        (
+            ' Impuesto="002"',
+            ' Impuesto="009"',
+            "CFDI40175",
+            "Comprobante/Conceptos/Concepto[1]/Impuestos/Traslados/Traslado/@Impuesto",
+        ),
+        (
+            "<cfdi:Impuestos TotalImpuestosTrasladados",
+            "<cfdi:Impuestos TotalImpuestosTrasladados",
+            "CFDI40217",
+            "Comprobante/Impuestos/Traslados/Traslado/@Impuesto",
+        ),
+    ],
+)
+def test_clave_fuera_de_un_catalogo_del_esquema(viejo: str, nuevo: str, esperado: str, nodo: str) -> None:
+    """The matrix's own code, where the schema alone would say 301."""
+    xml = cambiar(factura(), viejo, nuevo)
+    if esperado == "CFDI40217":
+        antes, _, despues = xml.rpartition(b' Impuesto="002"')
+        xml = antes + b' Impuesto="009"' + despues
+    error = rechazo(xml)
+    assert error.datos == {"codigo_sat": esperado, "nodo": nodo}
+    assert "catálogo c_" in error.detail
 
 
 def test_falta_un_nodo() -> None:

@@ -37,7 +37,7 @@ def test_generar_es_rapido() -> None:
 
 
 def test_sellar_uno_ajeno() -> None:
-    xml = cfdi.factura(emisor("PEGJ800101AA0"), 1, fecha=hora_local())
+    xml = cfdi.factura(emisor("S&P010101AC3"), 1, fecha=hora_local())
     raiz = etree.fromstring(xml)
     nodo = raiz.find("{*}Emisor")
     assert nodo is not None
@@ -47,17 +47,18 @@ def test_sellar_uno_ajeno() -> None:
 
 def test_redatar_y_sellar() -> None:
     """Also with an attribute whose name is not ASCII, and an earlier stamp taken out."""
-    vieja = cfdi.factura(emisor("PEGJ800101AA0"), 1, fecha=hora_local(AHORA - timedelta(days=900)))
-    extra = (
-        '<cfdi:InformacionGlobal Periodicidad="01" Meses="01" Año="2026"/><cfdi:Emisor',
-        (
-            '<cfdi:Complemento><t:TimbreFiscalDigital xmlns:t="http://www.sat.gob.mx/TimbreFiscalDigital"/>'
-            "</cfdi:Complemento></cfdi:Comprobante>"
-        ),
+    vieja = cfdi.factura(
+        emisor("PEGJ800101AA0"),
+        1,
+        fecha=hora_local(AHORA - timedelta(days=300)),
+        receptor=("XAXX010101000", "PUBLICO EN GENERAL"),
     )
-    vieja = vieja.replace(b"<cfdi:Emisor", extra[0].encode()).replace(
-        b"</cfdi:Comprobante>", extra[1].encode()
+    assert "Año=" in vieja.decode()
+    timbre = (
+        '<cfdi:Complemento><t:TimbreFiscalDigital xmlns:t="http://www.sat.gob.mx/TimbreFiscalDigital"/>'
+        "</cfdi:Complemento></cfdi:Comprobante>"
     )
+    vieja = vieja.replace(b"</cfdi:Comprobante>", timbre.encode())
     quien = emisor("ÑAN010101AB2")
     key = quien.par.llave.private_bytes(
         Encoding.DER, PrivateFormat.PKCS8, BestAvailableEncryption(b"12345678a")

@@ -11,6 +11,7 @@ from lxml import etree
 
 from services.timbrado.cfdi import cadena, documento, esquemas, tfd
 from services.timbrado.cfdi.certificados import leer_certificado
+from services.timbrado.cfdi.formatos import CFDI
 from shared.testing import cfdi
 from tests.unit.timbrado.apoyo_cfdi import cambiar, codigo, emisor, factura, hora_local, resellar, validar
 
@@ -53,11 +54,11 @@ def comprobar(xml: bytes, fragmento: bytes | None = None) -> bytes:
     assert hallado is not None
     assert esquemas.tfd_valido(hallado)
     assert cadena.cadena_original(raiz) == cadena.cadena_original(original)
-    complementos = raiz.findall(documento.COMPLEMENTO)
+    complementos = raiz.findall(CFDI.etiqueta("Complemento"))
     assert len(complementos) == 1
     assert complementos[0][-1] is hallado
     siguientes = [n.tag for n in complementos[0].itersiblings() if isinstance(n.tag, str)]
-    assert siguientes in ([], [documento.ADDENDA])
+    assert siguientes in ([], [CFDI.etiqueta("Addenda")])
     complementos[0].remove(hallado)
     documento.quitar_addenda(raiz)
     esquemas.validar(raiz)
@@ -232,7 +233,9 @@ def test_construir_y_leer() -> None:
 @pytest.mark.parametrize("leyenda", ["TIMBRE DE PRUEBA SIN VALIDEZ FISCAL", "Año & <más> de 'esto'", ""])
 def test_cadena_es_la_de_la_hoja_del_sat(leyenda: str) -> None:
     """The join must equal the SAT's stylesheet for the TFD."""
-    hoja = etree.XSLT(etree.parse(next((cadena.RAIZ_SAT / "TimbreFiscalDigital").glob("**/*1_1.xslt"))))
+    hoja = etree.XSLT(
+        etree.parse(next((cadena.RAIZ_SAT / "sitio_internet/cfd/TimbreFiscalDigital").glob("**/*1_1.xslt")))
+    )
     fragmento = timbre(leyenda=leyenda)
     assert tfd.leer(fragmento).cadena().decode() == str(hoja(etree.fromstring(fragmento)))
 
