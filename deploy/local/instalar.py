@@ -142,6 +142,9 @@ def crear_entorno() -> None:
             # uv reads no pip configuration, so a machine with a mirror of its own may need pip.
             decir("uv could not; trying pip")
             _correr(_pip(interprete, CERROJO))
+    # Once here, or in every process at its start where PYTHONDONTWRITEBYTECODE is set: 3 s of CPU each time. The
+    # files of packages that no Python 3 compiles, templates and the like, do not matter.
+    subprocess.run([interprete, "-m", "compileall", "-q", "-j", "0", VENV / "lib"], capture_output=True)
     SELLO.write_text(_huella())
 
 
