@@ -130,13 +130,13 @@ class Timbrador:
 
     def validar(self, s: c.SolicitudDeTimbrado) -> c.ResultadoDeTimbrado:
         """The same checks as stamping, free: an error, or nothing but the idd."""
-        [cti] = self._credenciales.verificar([(s.cti, s.contrasena)])
+        [cti] = self._credenciales.verificar([(s.cti, s.contrasena)], al_dia=True)
         trabajo = self._preparar(s, cti)
         return _error(s, trabajo) if isinstance(trabajo, DomainError) else c.ResultadoDeTimbrado(idd=s.idd)
 
     def consultar(self, p: c.ConsultarTimbrado) -> c.ResultadoDeTimbrado:
         """A CFDI that this CTI stamped, by UUID or idd."""
-        [cti] = self._credenciales.verificar([(p.cti, p.contrasena)])
+        [cti] = self._credenciales.verificar([(p.cti, p.contrasena)], al_dia=True)
         if cti is None:
             raise domain.credenciales_invalidas()
         with self._uow() as uow:
@@ -186,12 +186,24 @@ class Timbrador:
             if s.idd is not None and not 1 <= len(s.idd) <= domain.IDD_MAXIMO:
                 raise campo_invalido("idd", f"El idd debe tener de 1 a {domain.IDD_MAXIMO} caracteres.")
             valido = self._validador.validar(s.xml.encode(), datetime.now(UTC))
-            uso.revisar(cti, valido.emisor, s.ip)
+            cti = self._revisar_uso(cti, valido.emisor, s)
             if cti.tipo == domain.TipoCti.ILIMITADA:
                 cti = self._admitir(cti, valido.emisor, s)
             return _Trabajo(uuid4(), valido, cti, s.idd, s.contrasena, s.ip)
         except DomainError as exc:
             return exc
+
+    def _revisar_uso(self, cti: CtiGuardada, emisor: str, s: c.SolicitudDeTimbrado) -> CtiGuardada:
+        """The CTI to spend with; what a remembered one refuses is read again, since its limits may have been eased."""
+        try:
+            uso.revisar(cti, emisor, s.ip)
+            return cti
+        except DomainError:
+            [actual] = self._credenciales.verificar([(s.cti, s.contrasena)], al_dia=True)
+            if actual is None:
+                raise domain.credenciales_invalidas() from None
+            uso.revisar(actual, emisor, s.ip)
+            return actual
 
     def _procesar(self, trabajos: list[_Trabajo]) -> None:
         nuevos = self._retener(trabajos)
