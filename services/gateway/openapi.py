@@ -10,6 +10,7 @@ import orjson
 from flask import Flask, Response
 from flask_smorest import Api
 
+from services.gateway import openapi_dialectos
 from services.gateway.auth import CABECERA_CUENTA, COOKIE, publica
 from services.gateway.contexto import CLAVE
 from services.gateway.errors import PROBLEMA
@@ -113,7 +114,7 @@ def crear_api(app: Flask) -> ApiCuentaMaestra:
     app.config.update(OPCIONES)
     api = ApiCuentaMaestra(app)
     api.ma_plugin.converter.add_attribute_function(_decimal_texto)
-    for nombre, esquema in ESQUEMAS_DE_SEGURIDAD.items():
+    for nombre, esquema in (ESQUEMAS_DE_SEGURIDAD | openapi_dialectos.ESQUEMAS_DE_SEGURIDAD).items():
         api.spec.components.security_scheme(nombre, esquema)
     return api
 
@@ -121,9 +122,9 @@ def crear_api(app: Flask) -> ApiCuentaMaestra:
 def documento(api: ApiCuentaMaestra) -> dict[str, Any]:
     """The document as served: errors as problem+json, no numeric bounds on decimal text."""
     doc: dict[str, Any] = api.spec.to_dict()
-    doc["components"]["schemas"] |= ESQUEMAS
+    doc["components"]["schemas"] |= ESQUEMAS | openapi_dialectos.ESQUEMAS
     doc["components"]["parameters"] = doc["components"].get("parameters", {}) | CABECERAS
-    doc["paths"] |= RUTAS
+    doc["paths"] |= RUTAS | openapi_dialectos.RUTAS
     # flask-smorest's own, which our pages do not use.
     doc["components"]["schemas"].pop("PaginationMetadata", None)
     doc["components"].get("headers", {}).pop("PAGINATION", None)
