@@ -59,7 +59,7 @@ class Prodigia(PacRemoto):
         datos = self._retencion(s) if es_retencion(s.xml) else self._cfdi(s)
         if isinstance(datos, NoEnviado | Desconocido):
             return datos
-        codigo, mensaje = str(datos.get("codigo") or "").strip(), str(datos.get("mensaje") or "")
+        codigo, mensaje = _texto(datos.get("codigo")), _texto(datos.get("mensaje"))
         xml = _base64(datos.get("xmlBase64"))
         if xml is not None and (
             codigo == _REPETIDO or (_verdadero(datos.get("timbradoOk")) and codigo == _EXITO)
@@ -121,12 +121,12 @@ class Prodigia(PacRemoto):
         datos = _leer(respuesta, "servicioCancel")
         for c in _lista(datos.get("cancelaciones"), "cancelacion"):
             if str(c.get("uuid") or "").upper() == str(s.uuid).upper():
-                codigo, mensaje = str(c.get("codigo") or ""), str(c.get("mensaje") or "")
+                codigo, mensaje = _texto(c.get("codigo")), _texto(c.get("mensaje"))
                 if codigo == _SIN_SAT:
                     return Desconocido("el PAC no pudo comunicarse con el SAT")
                 recibo = _base64(datos.get("acuseCancelBase64")) or b""
                 return acuse(codigo, mensaje, recibo, en_proceso="proceso" in mensaje.lower())
-        codigo = str(datos.get("codigo") or "")
+        codigo = _texto(datos.get("codigo"))
         if codigo in _NUESTROS:
             return NoEnviado(f"Prodigia: código {codigo}")
         return Desconocido(f"Prodigia: respuesta de cancelación sin el UUID (código {codigo or 'ninguno'})")
@@ -160,6 +160,11 @@ def _lista(valor: Any, nombre: str) -> list[dict[str, Any]]:
     if isinstance(valor, dict):
         valor = valor.get(nombre, valor)
     return [v for v in (valor if isinstance(valor, list) else [valor]) if isinstance(v, dict)]
+
+
+def _texto(valor: object) -> str:
+    """As text; the code of success is the number 0."""
+    return "" if valor is None else str(valor).strip()
 
 
 def _verdadero(valor: object) -> bool:
