@@ -33,6 +33,8 @@ from services.timbrado.use_cases import (
     llaves,
     masivas,
     pronostico,
+    recuperar,
+    saldo,
     transferencias,
     venta_automatica,
 )
@@ -204,6 +206,14 @@ class TimbradoService:
         return self.bus.call(c.CONSULTAR_TIMBRADO, payload, self.pipeline.consultar)
 
     @rpc(expected_exceptions=WireError)
+    @rpc(expected_exceptions=WireError)
+    def recuperar_timbrado_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.RECUPERAR_TIMBRADO, payload, recuperar.recuperar_timbrado(self.vistas))
+
+    @rpc(expected_exceptions=WireError)
+    def consultar_saldo_cti_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.CONSULTAR_SALDO_CTI, payload, saldo.consultar_saldo(self.vistas))
+
     @rpc(expected_exceptions=WireError)
     def validar_cfdi_v1(self, **payload: Any) -> dict[str, Any]:
         return self.bus.call(c.VALIDAR_CFDI, payload, self.pipeline.validar)

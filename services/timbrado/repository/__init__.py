@@ -13,6 +13,7 @@ from services.timbrado.repository.ilimitadas import Ilimitadas
 from services.timbrado.repository.llaves import Llaves
 from services.timbrado.repository.masivas import Masivas
 from services.timbrado.repository.pacs import Pacs
+from services.timbrado.repository.saldos import Saldos
 from services.timbrado.repository.sandbox import MemoriaPostgres, Sandbox
 from services.timbrado.repository.sandbox_sat import MemoriaSatPostgres
 from services.timbrado.repository.timbrados import TimbradoConocido, Timbrados
@@ -34,6 +35,7 @@ class Repositorio(
     VentasAutomaticas,
     Consumo,
     Estados,
+    Saldos,
     Sandbox,
 ):
     """timbrado's database, inside one transaction."""
