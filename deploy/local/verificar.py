@@ -33,6 +33,19 @@ _STAMPS = {
     " GROUP BY huella HAVING count(*) > 1) x",
 }
 
+_MASIVAS = {
+    "rows of bulk transfers without their movement": "SELECT count(*) FROM transferencias_masivas_filas f"
+    " WHERE f.rechazo IS NULL AND NOT EXISTS (SELECT FROM movimientos m WHERE m.operacion = f.operacion"
+    " AND m.destino = f.libro_id AND m.cantidad = f.cantidad AND m.importe = f.importe)",
+    "movements of bulk transfers without their row": "SELECT count(*) FROM movimientos m WHERE m.motivo = 'masiva'"
+    " AND NOT EXISTS (SELECT FROM transferencias_masivas_filas f WHERE f.operacion = m.operacion)",
+    "bulk transfers whose rows are not what they count": "SELECT count(*) FROM transferencias_masivas t"
+    " WHERE (aplicadas, rechazadas, timbres) <> (SELECT count(*) FILTER (WHERE f.rechazo IS NULL), count(f.rechazo),"
+    " coalesce(sum(f.cantidad) FILTER (WHERE f.rechazo IS NULL), 0)"
+    " FROM transferencias_masivas_filas f WHERE f.masiva_id = t.id)",
+}
+_VENTAS = "SELECT operacion FROM movimientos WHERE motivo IN ('transferencia', 'masiva', 'venta_automatica')"
+
 
 def verificar(bases: dict[str, Engine], plazo: float = PLAZO) -> list[str]:
     """Every broken rule, in words. `bases` maps a service's name to an engine on its database."""
@@ -49,9 +62,12 @@ def verificar(bases: dict[str, Engine], plazo: float = PLAZO) -> list[str]:
                 connection.execute(text("SET statement_timeout = 0"))
                 problemas += [f"{servicio}: {p}" for p in sealing.verify(connection)]
     if "timbrado" in bases:
-        problemas += [f"timbrado: {n} {que}" for que, n in _counts(bases["timbrado"], _STAMPS)]
+        problemas += [f"timbrado: {n} {que}" for que, n in _counts(bases["timbrado"], _STAMPS | _MASIVAS)]
     if "timbrado" in bases and "facturacion" in bases:
-        problemas += _ventas(bases["timbrado"], bases["facturacion"])
+        # A published event may still wait for its consumer.
+        while (ventas := _ventas(bases["timbrado"], bases["facturacion"])) and time.monotonic() < limite:
+            time.sleep(0.5)
+        problemas += ventas
     return problemas
 
 
@@ -61,6 +77,10 @@ def _pendientes(bases: dict[str, Engine]) -> list[str]:
         consultas = {"events not published": "SELECT count(*) FROM outbox"}
         if servicio in ("timbrado", "puntos"):
             consultas |= _PENDING
+        if servicio == "timbrado":
+            consultas["bulk transfers not finished"] = (
+                "SELECT count(*) FROM transferencias_masivas WHERE terminada_en IS NULL"
+            )
         out += [f"{servicio}: {n} {que}" for que, n in _counts(engine, consultas)]
     if "timbrado" in bases and "puntos" in bases:
         out += cobros(bases["timbrado"], bases["puntos"])
@@ -75,9 +95,7 @@ def _counts(engine: Engine, consultas: dict[str, str]) -> list[tuple[str, int]]:
 
 def _ventas(timbrado: Engine, facturacion: Engine) -> list[str]:
     with timbrado.connect() as t, facturacion.connect() as f:
-        hechas = set(
-            t.execute(text("SELECT operacion FROM movimientos WHERE motivo = 'transferencia'")).scalars()
-        )
+        hechas = set(t.execute(text(_VENTAS)).scalars())
         anotadas = list(f.execute(text("SELECT id FROM ventas WHERE tipo = 'timbres'")).scalars())
     out = []
     if len(anotadas) != len(set(anotadas)):
