@@ -12,7 +12,7 @@ PYTHON3 = command -v python3 >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get inst
 # `make scale timbrado=3 gateway=2`: the words of the command line that name services.
 ESCALAS = $(foreach s,clientes timbrado puntos licencias facturacion gateway,$(if $($(s)),$(s)=$($(s))))
 
-.PHONY: help up down ps logs scale restart clean verify check test unit integration e2e chaos bench format lint \
+.PHONY: help up down ps logs scale restart clean verify lco check test unit integration e2e chaos bench format lint \
 	lock install install-python hooks
 
 help: ## This list
@@ -50,6 +50,9 @@ clean: install-python ## Stop everything and delete its data, logs and secrets
 
 verify: install-python ## Check the books of the running system: ledgers, holds, ventas
 	@$(PY) -m deploy.lanzar .run/entorno/herramientas.env deploy.local.verificar
+
+lco: install-python ## Load the SAT's LCO: make lco archivo="LCO_…_1.XML.gz LCO_…_2.XML.gz" (forzar=1: although shorter)
+	@$(PY) -m deploy.lanzar .run/entorno/herramientas.env deploy.local.cargar_lco $(archivo) $(if $(forzar),--forzar)
 
 check: install-python ## Format, lint, types, imports, unit and contract tests
 	@$(PY) -m deploy.local.comprobar check

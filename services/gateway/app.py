@@ -26,6 +26,7 @@ RUTAS = (
     "transferencias",
     "masivas",
     "operacion",
+    "lco",
     "ilimitadas",
 )
 

@@ -13,13 +13,20 @@ from nameko.timer import timer
 
 from services.timbrado.aplicaciones import Aplicaciones, leer_llave
 from services.timbrado.cfdi.certificados import Confianza
+from services.timbrado.cfdi.lco import LcoGuardada
 from services.timbrado.cfdi.validacion import Validador
 from services.timbrado.credenciales import Credenciales, hash_password
 from services.timbrado.domain import Contrasena, generar_contrasena, revisar_contrasena
 from services.timbrado.pac.protocolo import PacCompleto
 from services.timbrado.pac.sandbox import Falla, PacSandbox
 from services.timbrado.pac.sandbox_sat import FallaDeCancelacion
-from services.timbrado.repository import Directo, MemoriaPostgres, MemoriaSatPostgres, Repositorio
+from services.timbrado.repository import (
+    Directo,
+    FuenteLcoPostgres,
+    MemoriaPostgres,
+    MemoriaSatPostgres,
+    Repositorio,
+)
 from services.timbrado.repository.consumo import al_sellar
 from services.timbrado.use_cases import (
     aplicaciones,
@@ -30,6 +37,7 @@ from services.timbrado.use_cases import (
     estados_de_cuenta,
     guarda,
     ilimitadas,
+    lco,
     llaves,
     masivas,
     pronostico,
@@ -159,7 +167,11 @@ def build(bus: Bus) -> Timbrador:
 
     credenciales = credenciales_de(bus)
     return Timbrador(
-        Validador(Confianza.de_carpeta(s.cfdi_autoridades_dir)),
+        Validador(
+            Confianza.de_carpeta(s.cfdi_autoridades_dir),
+            LcoGuardada(FuenteLcoPostgres(bus.engine)),
+            omitidas=s.cfdi_reglas_omitidas,
+        ),
         sandbox_de(bus),
         credenciales,
         bus.uow,
@@ -205,7 +217,6 @@ class TimbradoService:
     def consultar_timbrado_v1(self, **payload: Any) -> dict[str, Any]:
         return self.bus.call(c.CONSULTAR_TIMBRADO, payload, self.pipeline.consultar)
 
-    @rpc(expected_exceptions=WireError)
     @rpc(expected_exceptions=WireError)
     def recuperar_timbrado_v1(self, **payload: Any) -> dict[str, Any]:
         return self.bus.run(c.RECUPERAR_TIMBRADO, payload, recuperar.recuperar_timbrado(self.vistas))
@@ -410,7 +421,9 @@ class TimbradoService:
 
     @rpc(expected_exceptions=WireError)
     def simular_ventas_automaticas_v1(self, **payload: Any) -> dict[str, Any]:
-        return self.bus.run(c.SIMULAR_VENTAS_AUTOMATICAS, payload, venta_automatica.simular_ventas_automaticas)
+        return self.bus.run(
+            c.SIMULAR_VENTAS_AUTOMATICAS, payload, venta_automatica.simular_ventas_automaticas
+        )
 
     @rpc(expected_exceptions=WireError)
     def listar_ventas_automaticas_v1(self, **payload: Any) -> dict[str, Any]:
@@ -431,6 +444,14 @@ class TimbradoService:
     @rpc(expected_exceptions=WireError)
     def inyectar_falla_v1(self, **payload: Any) -> dict[str, Any]:
         return self.bus.run(c.INYECTAR_FALLA, payload, _inyectar)
+
+    @rpc(expected_exceptions=WireError)
+    def consultar_lco_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.CONSULTAR_LCO, payload, lco.consultar_lco)
+
+    @rpc(expected_exceptions=WireError)
+    def configurar_lco_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.CONFIGURAR_LCO, payload, lco.configurar_lco)
 
     @rpc(expected_exceptions=WireError)
     def salud_v1(self) -> dict[str, Any]:

@@ -8,8 +8,10 @@ taken off and not verified: the SAT's certificate for it is not in our sources, 
 from __future__ import annotations
 
 import gzip
+import time
 import zlib
-from collections.abc import Collection, Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -82,6 +84,66 @@ class LcoEnMemoria:
 
     def buscar(self, rfc: str, numero: str) -> EstadoLco | None:
         return self._lineas.get((rfc, numero))
+
+
+class FuenteLco(Protocol):
+    """The stored list. Its owner makes it fast; each call is one question."""
+
+    def estado(self) -> int | None:
+        """The version in use, or None where stamping does not ask it."""
+
+    def lineas(self, version: int, numeros: Collection[str]) -> list[tuple[str, str, str, int]]:
+        """(number, RFC, state, obligations) of those certificates that the version has."""
+
+
+class LcoGuardada:
+    """The stored list, with the certificates that this process saw last.
+
+    A version never changes, so what is remembered of one holds; which one is in use is asked every
+    `VIGENCIA` seconds at most, and nothing else while stamping does not ask the list.
+    """
+
+    VIGENCIA: Final = 2.0
+    MAXIMO: Final = 20_000
+    """Certificates remembered: some 5 MB."""
+
+    def __init__(self, fuente: FuenteLco, reloj: Callable[[], float] = time.monotonic) -> None:
+        self._fuente = fuente
+        self._reloj = reloj
+        self._version: int | None = None
+        self._leida = float("-inf")
+        self._recordadas: OrderedDict[str, tuple[tuple[str, EstadoLco], ...]] = OrderedDict()
+
+    def exigida(self) -> bool:
+        if self._reloj() - self._leida > self.VIGENCIA:
+            version = self._fuente.estado()
+            if version != self._version:
+                self._recordadas.clear()
+                self._version = version
+            self._leida = self._reloj()
+        return self._version is not None
+
+    def anticipar(self, numeros: Collection[str]) -> None:
+        faltan = [numero for numero in numeros if numero not in self._recordadas]
+        version = self._version
+        if not faltan or version is None:
+            return
+        halladas: dict[str, list[tuple[str, EstadoLco]]] = {numero: [] for numero in faltan}
+        for numero, rfc, estado, obligaciones in self._fuente.lineas(version, faltan):
+            halladas[numero].append((rfc, estado_de(LineaLco(rfc, numero, estado, obligaciones))))
+        if version != self._version:  # another worker of this process saw a newer one meanwhile
+            return
+        for numero, estados in halladas.items():
+            self._recordadas[numero] = tuple(estados)
+        while len(self._recordadas) > self.MAXIMO:
+            self._recordadas.popitem(last=False)
+
+    def buscar(self, rfc: str, numero: str) -> EstadoLco | None:
+        while numero not in self._recordadas and self._version is not None:
+            self.anticipar([numero])
+        if numero in self._recordadas:
+            self._recordadas.move_to_end(numero)
+        return dict(self._recordadas.get(numero, ())).get(rfc)
 
 
 def estado_de(linea: LineaLco) -> EstadoLco:

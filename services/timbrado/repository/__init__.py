@@ -10,6 +10,7 @@ from services.timbrado.repository.directo import Directo
 from services.timbrado.repository.estados import Estados
 from services.timbrado.repository.guarda import Guarda
 from services.timbrado.repository.ilimitadas import Ilimitadas
+from services.timbrado.repository.lco import FuenteLcoPostgres, Lco
 from services.timbrado.repository.llaves import Llaves
 from services.timbrado.repository.masivas import Masivas
 from services.timbrado.repository.pacs import Pacs
@@ -36,9 +37,10 @@ class Repositorio(
     Consumo,
     Estados,
     Saldos,
+    Lco,
     Sandbox,
 ):
     """timbrado's database, inside one transaction."""
 
 
-__all__ = ["Directo", "MemoriaPostgres", "MemoriaSatPostgres", "Repositorio", "TimbradoConocido"]
+__all__ = ["Directo", "FuenteLcoPostgres", "MemoriaPostgres", "MemoriaSatPostgres", "Repositorio", "TimbradoConocido"]

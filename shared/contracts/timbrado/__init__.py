@@ -5,6 +5,7 @@ from shared.contracts.timbrado.cancelaciones import *
 from shared.contracts.timbrado.comprobantes import *
 from shared.contracts.timbrado.ctis import *
 from shared.contracts.timbrado.ilimitadas import *
+from shared.contracts.timbrado.lco import *
 from shared.contracts.timbrado.llaves import *
 from shared.contracts.timbrado.masivas import *
 from shared.contracts.timbrado.estados import *
