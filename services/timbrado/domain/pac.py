@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from uuid import UUID
 
 FALLAS_PARA_ABRIR = 5
 """Failures in a row after which a PAC rests."""
@@ -59,6 +60,15 @@ class EstadoDePac:
     def disponible(self, ahora: datetime) -> bool:
         """May be asked to stamp without taking the probe first."""
         return not self.pausado and self.disyuntor(ahora) is Disyuntor.CERRADO
+
+
+@dataclass(frozen=True, slots=True)
+class LineaDePac:
+    """One line of a PAC's list, as it is kept to be compared. `en` is aware."""
+
+    uuid: UUID
+    emisor: str
+    en: datetime
 
 
 def tras_falla(estado: EstadoDePac, ahora: datetime, azar: float, motivo: str) -> EstadoDePac:

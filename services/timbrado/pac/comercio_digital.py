@@ -45,6 +45,7 @@ class ComercioDigital(PacRemoto):
     configuration they go to another PAC.
     """
 
+    tipo = "comercio_digital"
     URLS = {  # noqa: RUF012 (of the class on purpose)
         "timbrado": "https://ws.comercio-digital.mx",
         "cancelacion": "https://cancela.comercio-digital.mx",

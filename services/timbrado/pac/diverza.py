@@ -52,6 +52,7 @@ class Diverza(PacRemoto):
     `urls.retenciones` in the configuration they go to another PAC.
     """
 
+    tipo = "diverza"
     URLS = {  # noqa: RUF012 (of the class on purpose)
         "documentos": "https://servicios.diverza.com",
         "retenciones": "https://servicios.diverza.com",

@@ -53,6 +53,7 @@ _REPETIDO: Final = "307"
 class Finkok(PacRemoto):
     """`usuario` and `secreto` are those of the panel."""
 
+    tipo = "finkok"
     URLS = {  # noqa: RUF012 (of the class on purpose)
         "timbrado": "https://facturacion.finkok.com/servicios/soap",
         "cancelacion": "https://facturacion.finkok.com/servicios/soap",

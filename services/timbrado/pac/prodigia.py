@@ -50,6 +50,7 @@ _NO_EXISTE: Final = "205"
 class Prodigia(PacRemoto):
     """`usuario`, `secreto` and `contrato` are those of PADE."""
 
+    tipo = "prodigia"
     URLS = {  # noqa: RUF012 (of the class on purpose)
         "servicio": "https://timbrado.pade.mx/servicio/rest",
         "retenciones": "https://timbrado.pade.mx/PadeApp/TimbradoRetService",

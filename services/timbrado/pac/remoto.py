@@ -69,6 +69,8 @@ class PacRemoto:
 
     #: Its services and their production addresses.
     URLS: Mapping[str, str] = {}
+    tipo = ""
+    """Its kind, as `tipo` of PACS_FILE."""
     lista = False
     """Whether the PAC publishes what it stamped, by date."""
 

@@ -53,6 +53,7 @@ _REPETIDOS: Final = ("307", "CFDI3307")
 class SwSapien(PacRemoto):
     """`usuario` is the e-mail. Its token is renewed shortly before it ends, and once when it is refused."""
 
+    tipo = "sw"
     URLS = {  # noqa: RUF012 (of the class on purpose)
         "servicios": "https://services.sw.com.mx",
         "api": "https://api.sw.com.mx",
