@@ -21,6 +21,8 @@ POINTS = (
     "timbrado.despues_del_pac",
     "timbrado.antes_de_captura",
     "timbrado.despues_de_captura",
+    "relevo.antes_de_cambiar",
+    "relevo.despues_de_cambiar",
     "conciliador.despues_del_pac",
     "masiva.despues_de_recibir",
     "masiva.antes_de_iniciar",

@@ -71,6 +71,9 @@ class Timbrado(Base):
     tomado_hasta: Mapped[datetime]
     creado_en: Mapped[datetime] = mapped_column(server_default=func.now())
     terminado_en: Mapped[datetime | None]
+    turno: Mapped[int] = mapped_column(Integer, server_default="1")
+    por_enviar: Mapped[bool] = mapped_column(server_default="false")
+    enviado_en: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class Aviso(Base):

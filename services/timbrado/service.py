@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -17,11 +17,14 @@ from services.timbrado.cfdi.lco import LcoGuardada
 from services.timbrado.cfdi.validacion import Validador
 from services.timbrado.credenciales import Credenciales, hash_password
 from services.timbrado.domain import Contrasena, generar_contrasena, revisar_contrasena
+from services.timbrado.pac.configuracion import cargar, construir
+from services.timbrado.pac.enrutador import Enrutador
 from services.timbrado.pac.protocolo import PacCompleto
 from services.timbrado.pac.sandbox import Falla, PacSandbox
 from services.timbrado.pac.sandbox_sat import FallaDeCancelacion
 from services.timbrado.repository import (
     Directo,
+    EstadosDePacs,
     FuenteLcoPostgres,
     MemoriaPostgres,
     MemoriaSatPostgres,
@@ -32,6 +35,7 @@ from services.timbrado.use_cases import (
     aplicaciones,
     avisos,
     comprobantes,
+    conciliacion_pac,
     consumos,
     cuentas,
     estados_de_cuenta,
@@ -48,6 +52,8 @@ from services.timbrado.use_cases import (
 )
 from services.timbrado.use_cases.aplicaciones import Admision
 from services.timbrado.use_cases.cancelar import Cancelador
+from services.timbrado.use_cases.conciliar import Conciliador
+from services.timbrado.use_cases.envio import Envio
 from services.timbrado.use_cases.timbrar import Timbrador
 from shared.config import settings
 from shared.contracts import eventos as ev
@@ -92,6 +98,13 @@ class Vistas(DependencyProvider):  # type: ignore[misc]
         return credenciales_de(next(e for e in self.container.extensions if isinstance(e, Bus)))
 
 
+class PacsInstalados(DependencyProvider):  # type: ignore[misc]
+    """The process's PACs by name."""
+
+    def get_dependency(self, worker_ctx: Any) -> dict[str, tuple[int, PacCompleto]]:  # noqa: ARG002
+        return pacs_de(next(e for e in self.container.extensions if isinstance(e, Bus)))
+
+
 class Pipeline(DependencyProvider):  # type: ignore[misc]
     """The stamping pipeline, one per process: schemas and certificates are loaded once."""
 
@@ -102,6 +115,14 @@ class Pipeline(DependencyProvider):  # type: ignore[misc]
             bus = next(e for e in self.container.extensions if isinstance(e, Bus))
             self._timbrador = build(bus)
         return self._timbrador
+
+
+class Relevos(DependencyProvider):  # type: ignore[misc]
+    """The reconciler of stampings, on the same PACs as the pipeline."""
+
+    def get_dependency(self, worker_ctx: Any) -> Conciliador:  # noqa: ARG002
+        bus = next(e for e in self.container.extensions if isinstance(e, Bus))
+        return Conciliador(envio_de(bus), bus.uow)
 
 
 class Cancelaciones(DependencyProvider):  # type: ignore[misc]
@@ -136,14 +157,48 @@ def sandbox_de(bus: Bus) -> PacSandbox:
     return PacSandbox(carpeta, MemoriaPostgres(bus.engine), MemoriaSatPostgres(bus.engine))
 
 
+@cache
+def pacs_de(bus: Bus) -> dict[str, tuple[int, PacCompleto]]:
+    """The PACs of PACS_FILE with their priorities, or the sandbox alone. Raises ValueError naming what is wrong."""
+    s = settings()
+    if s.pacs_file is None:
+        return {PacSandbox.nombre: (0, sandbox_de(bus))}
+    return {p.nombre: (p.prioridad, construir(p)) for p in cargar(s.pacs_file)}
+
+
+def pac_de(bus: Bus) -> Callable[[str], PacCompleto | None]:
+    """A configured PAC by its name."""
+    return lambda nombre: pacs_de(bus).get(nombre, (0, None))[1]
+
+
+@cache
+def envio_de(bus: Bus) -> Envio:
+    """How documents go to the PACs, and what is written of their answers: one per process."""
+    s = settings()
+    with bus.uow() as uow:
+        consumo = uow.repo.cuenta("consumo", "").id
+    plazos = [p.timeout for p in cargar(s.pacs_file)] if s.pacs_file else [s.pac_timeout]
+    return Envio(
+        Enrutador(list(pacs_de(bus).values()), EstadosDePacs(bus.engine)),
+        bus.uow,
+        Directo(bus.engine),
+        consumo,
+        max(plazos) + MARGEN_DE_RELEVO,
+    )
+
+
+@cache
+def _conciliador_de_pacs(bus: Bus) -> conciliacion_pac.ConciliadorDePacs:
+    return conciliacion_pac.ConciliadorDePacs(pacs_de(bus), bus.uow)
+
+
 def build_cancelador(bus: Bus) -> Cancelador:
     """Assemble the cancellations from settings. Raises RuntimeError naming a setting that lacks."""
     s = settings()
     if s.cfdi_autoridades_dir is None:
         raise RuntimeError("CFDI_AUTORIDADES_DIR must be set")
-    pacs: dict[str, PacCompleto] = {PacSandbox.nombre: sandbox_de(bus)}
     return Cancelador(
-        pacs.get,
+        pac_de(bus),
         Confianza.de_carpeta(s.cfdi_autoridades_dir),
         credenciales_de(bus),
         bus.uow,
@@ -155,11 +210,11 @@ def build_cancelador(bus: Bus) -> Cancelador:
 def build(bus: Bus) -> Timbrador:
     """Assemble the pipeline from settings. Raises RuntimeError naming a setting that lacks."""
     s = settings()
-    if s.cfdi_autoridades_dir is None or s.pac_sandbox_dir is None:
-        raise RuntimeError("CFDI_AUTORIDADES_DIR and PAC_SANDBOX_DIR must be set")
+    if s.cfdi_autoridades_dir is None:
+        raise RuntimeError("CFDI_AUTORIDADES_DIR must be set")
     Validador.precargar()
     with bus.uow() as uow:
-        consumo, emision = uow.repo.cuenta("consumo", "").id, uow.repo.cuenta("emision", "").id
+        emision = uow.repo.cuenta("emision", "").id
 
     def aplicacion(id_: UUID) -> Any:
         with bus.uow() as uow:
@@ -172,13 +227,11 @@ def build(bus: Bus) -> Timbrador:
             LcoGuardada(FuenteLcoPostgres(bus.engine)),
             omitidas=s.cfdi_reglas_omitidas,
         ),
-        sandbox_de(bus),
+        envio_de(bus),
         credenciales,
         bus.uow,
         Directo(bus.engine),
-        consumo,
         emision,
-        s.pac_timeout + MARGEN_DE_RELEVO,
         Admision(credenciales, bus.uow, Aplicaciones(aplicacion).verificar).admitir,
     )
 
@@ -205,8 +258,11 @@ class TimbradoService:
     name = "timbrado"
     bus: BusWorker = Bus(Repositorio)
     pipeline: Timbrador = Pipeline()
+    relevos: Conciliador = Relevos()
     vistas: Credenciales = Vistas()
     cancelaciones: Cancelador = Cancelaciones()
+    pacs: dict[str, tuple[int, PacCompleto]] = PacsInstalados()
+    conciliador_de_pacs = Background(lambda bus: _conciliador_de_pacs(bus).paso(), idle=20.0)
     aplicador = Background(lambda bus: masivas.aplicar_una(bus.uow))
 
     @rpc(expected_exceptions=WireError)
@@ -454,12 +510,39 @@ class TimbradoService:
         return self.bus.run(c.CONFIGURAR_LCO, payload, lco.configurar_lco)
 
     @rpc(expected_exceptions=WireError)
+    def listar_pacs_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.LISTAR_PACS, payload, conciliacion_pac.listar_pacs(self.pacs))
+
+    @rpc(expected_exceptions=WireError)
+    def pausar_pac_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.PAUSAR_PAC, payload, conciliacion_pac.pausar_pac(self.pacs))
+
+    @rpc(expected_exceptions=WireError)
+    def reanudar_pac_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.REANUDAR_PAC, payload, conciliacion_pac.reanudar_pac(self.pacs))
+
+    @rpc(expected_exceptions=WireError)
+    def conciliar_pac_v1(self, **payload: Any) -> dict[str, Any]:
+        hecha = self.bus.run(c.CONCILIAR_PAC, payload, conciliacion_pac.conciliar_pac(self.pacs))
+        self.conciliador_de_pacs.wake()
+        return hecha
+
+    @rpc(expected_exceptions=WireError)
+    def listar_conciliaciones_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.LISTAR_CONCILIACIONES, payload, conciliacion_pac.listar_conciliaciones)
+
+    @rpc(expected_exceptions=WireError)
+    def listar_diferencias_de_pac_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.LISTAR_DIFERENCIAS_DE_PAC, payload, conciliacion_pac.listar_diferencias)
+
+    @rpc(expected_exceptions=WireError)
     def salud_v1(self) -> dict[str, Any]:
         return self.bus.health()
 
     @event(ev.CUENTA_MAESTRA_CREADA)
     def on_cuenta_maestra_creada_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
         self.bus.consume(ev.CUENTA_MAESTRA_CREADA, evento_id, carga, cuentas.abrir_existencia)
+        self.bus.consume(ev.CUENTA_MAESTRA_CREADA, evento_id, carga, conciliacion_pac.recordar_raiz)
 
     @event(ev.CLIENTE_CREADO)
     def on_cliente_creado_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
@@ -487,7 +570,7 @@ class TimbradoService:
     @timer(interval=1)
     def conciliar(self) -> None:
         try:
-            while self.pipeline.conciliar():
+            while self.relevos.conciliar():
                 pass
         except Exception as exc:  # noqa: BLE001
             # The database or the PAC is away: the next second tries again, and no hold is lost.

@@ -27,9 +27,11 @@ from services.timbrado.cfdi.certificados import Confianza
 from services.timbrado.cfdi.validacion import Validador
 from services.timbrado.credenciales import Credenciales, hash_password
 from services.timbrado.domain.ilimitada import CENTRO
+from services.timbrado.pac.enrutador import Enrutador
 from services.timbrado.pac.sandbox import PacSandbox
-from services.timbrado.repository import Directo, MemoriaPostgres, Repositorio
+from services.timbrado.repository import Directo, EstadosDePacs, MemoriaPostgres, Repositorio
 from services.timbrado.use_cases import aplicaciones, cuentas, ilimitadas, transferencias
+from services.timbrado.use_cases.envio import Envio
 from services.timbrado.use_cases.timbrar import Timbrador
 from shared.contracts import eventos as ev
 from shared.contracts import puntos as pu
@@ -224,15 +226,16 @@ class Mundo:
             consumo, emision = conexion.execute(
                 text("SELECT id FROM cuentas WHERE NOT con_limite ORDER BY tipo")
             ).scalars()
+        pac = PacSandbox(self.material.pac, MemoriaPostgres(self.timbrado), espera=0.01)
+        directo = Directo(self.timbrado)
+        pacs = Enrutador([(10, pac)], EstadosDePacs(self.timbrado))
         return Timbrador(
             Validador(Confianza.de_carpeta(self.material.autoridades)),
-            PacSandbox(self.material.pac, MemoriaPostgres(self.timbrado), espera=0.01),
+            Envio(pacs, uow, directo, consumo, 0.2),
             credenciales,
             uow,
-            Directo(self.timbrado),
-            consumo,
+            directo,
             emision,
-            0.2,
             admitir=aplicaciones.Admision(credenciales, uow, Aplicaciones(leer_aplicacion).verificar).admitir,
         )
 

@@ -18,11 +18,14 @@ from services.timbrado.cfdi.tfd import extraer
 from services.timbrado.cfdi.validacion import Validador
 from services.timbrado.credenciales import Credenciales, hash_password
 from services.timbrado.domain import Contrasena
+from services.timbrado.pac.enrutador import Enrutador
 from services.timbrado.pac.protocolo import Rechazado
 from services.timbrado.pac.sandbox import PacSandbox
-from services.timbrado.repository import Directo, MemoriaPostgres, Repositorio
+from services.timbrado.repository import Directo, EstadosDePacs, MemoriaPostgres, Repositorio
 from services.timbrado.use_cases import cuentas, transferencias
-from services.timbrado.use_cases.timbrar import Timbrador, _Hecho
+from services.timbrado.use_cases.conciliar import Conciliador
+from services.timbrado.use_cases.envio import Envio, Hecho
+from services.timbrado.use_cases.timbrar import Timbrador
 from shared.contracts import timbrado as c
 from shared.contracts.eventos import ClienteCreado
 from shared.errors import DomainError
@@ -43,6 +46,12 @@ class Banco:
     timbrador: Timbrador
     cm: UUID
     cti: str
+    envio: Envio
+    pac: PacSandbox
+
+    def conciliar(self) -> int:
+        """One round of the reconciler."""
+        return Conciliador(self.envio, self.uow).conciliar()
 
     def uow(self) -> UnitOfWork[Repositorio]:
         return UnitOfWork(self.engine, Repositorio)
@@ -109,17 +118,18 @@ def armar(url: str, carpeta: Path, timbres: int) -> Banco:
         consumo, emision = connection.execute(
             text("SELECT id FROM cuentas WHERE NOT con_limite ORDER BY tipo")
         ).scalars()
+    pac = PacSandbox(material.pac, MemoriaPostgres(engine), espera=0.01)
+    directo = Directo(engine)
+    envio = Envio(Enrutador([(10, pac)], EstadosDePacs(engine)), uow, directo, consumo, 0.2)
     timbrador = Timbrador(
         Validador(Confianza.de_carpeta(material.autoridades)),
-        PacSandbox(material.pac, MemoriaPostgres(engine), espera=0.01),
+        envio,
         Credenciales(leer, lambda f, *a: f(*a)),  # type: ignore[arg-type]
         uow,
-        Directo(engine),
-        consumo,
+        directo,
         emision,
-        0.2,
     )
-    return Banco(engine, material, timbrador, cm, cti)
+    return Banco(engine, material, timbrador, cm, cti, envio, pac)
 
 
 @pytest.fixture
@@ -266,7 +276,7 @@ def test_each_failure_of_the_pac_ends_with_one_tfd_or_a_free_refusal(
     assert r.error == error
     if error == "pendiente":
         assert banco.saldo() == (10, 1)
-        assert banco.timbrador.conciliar() == 1
+        assert banco.conciliar() == 1
         [r] = banco.timbrar(xml)
         assert r.error is None
         assert r.repetido
@@ -281,20 +291,20 @@ def test_a_hold_left_by_a_dead_replica_is_finished(banco: Banco) -> None:
         banco.timbrador._credenciales.verificar([(banco.cti, CLAVE)])[0],
     )
     assert not isinstance(trabajo, DomainError)
-    banco.timbrador._retener([trabajo])
+    banco.timbrador._retener([trabajo], "sandbox")
     assert banco.saldo() == (10, 1)
     [r] = banco.timbrar(xml)
     assert r.error == "pendiente"
     with banco.engine.begin() as connection:
         connection.execute(text("UPDATE timbrados SET tomado_hasta = now() - interval '1 second'"))
-    assert banco.timbrador.conciliar() == 1
+    assert banco.conciliar() == 1
     [r] = banco.timbrar(xml)
     assert r.repetido
     assert banco.saldo() == (9, 0)
     banco.sano()
 
 
-def tarde(banco: Banco, folio: str) -> tuple[bytes, _Hecho]:
+def tarde(banco: Banco, folio: str) -> tuple[bytes, Hecho]:
     """An invoice that holds its timbre, as a slow replica has it in hand while it waits for the PAC."""
     xml = banco.factura(folio)
     trabajo = banco.timbrador._preparar(
@@ -302,17 +312,17 @@ def tarde(banco: Banco, folio: str) -> tuple[bytes, _Hecho]:
         banco.timbrador._credenciales.verificar([(banco.cti, CLAVE)])[0],
     )
     assert not isinstance(trabajo, DomainError)
-    [trabajo] = banco.timbrador._retener([trabajo])
-    return xml, _Hecho(trabajo.id, trabajo.cti.id, trabajo.solicitud())
+    [trabajo] = banco.timbrador._retener([trabajo], "sandbox")
+    return xml, Hecho(trabajo.id, trabajo.cti.id, trabajo.solicitud())
 
 
 def test_a_slow_replica_finds_the_reconcilers_capture_and_spends_no_second_timbre(banco: Banco) -> None:
     xml, hecho = tarde(banco, "K1")
-    respuestas = banco.timbrador._pac.timbrar([hecho.solicitud])
+    respuestas = banco.pac.timbrar([hecho.solicitud])
     with banco.engine.begin() as connection:
         connection.execute(text("UPDATE timbrados SET tomado_hasta = now() - interval '1 second'"))
-    assert banco.timbrador.conciliar() == 1
-    hechos = banco.timbrador._terminar([(hecho, respuestas[0])])
+    assert banco.conciliar() == 1
+    hechos = banco.envio.terminar([(hecho, respuestas[0], banco.pac)])
     [r] = banco.timbrar(xml)
     assert hechos[hecho.id][0] == r.uuid
     assert banco.saldo() == (9, 0)
@@ -321,10 +331,10 @@ def test_a_slow_replica_finds_the_reconcilers_capture_and_spends_no_second_timbr
 
 def test_a_stamp_that_comes_after_its_hold_was_released_does_not_leave_unpaid(banco: Banco) -> None:
     _, hecho = tarde(banco, "K2")
-    banco.timbrador._terminar([(hecho, Rechazado("CFDI40147", "no"))])
+    banco.envio.terminar([(hecho, Rechazado("CFDI40147", "no"), banco.pac)])
     assert banco.saldo() == (10, 0)
-    respuestas = banco.timbrador._pac.timbrar([hecho.solicitud])
-    assert banco.timbrador._terminar([(hecho, respuestas[0])]) == {}
+    respuestas = banco.pac.timbrar([hecho.solicitud])
+    assert banco.envio.terminar([(hecho, respuestas[0], banco.pac)]) == {}
     assert banco.saldo() == (10, 0)
     banco.sano()
 

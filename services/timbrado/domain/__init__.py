@@ -17,7 +17,7 @@ from services.timbrado.domain.cti import (
     revisar_contrasena,
     revisar_id,
 )
-from services.timbrado.domain.timbrado import IDD_MAXIMO, idd_reutilizado, pendiente, sin_timbres
+from services.timbrado.domain.timbrado import IDD_MAXIMO, idd_reutilizado, pendiente, sin_pac, sin_timbres
 
 __all__ = [
     "IDD_MAXIMO",
@@ -38,5 +38,6 @@ __all__ = [
     "pendiente",
     "revisar_contrasena",
     "revisar_id",
+    "sin_pac",
     "sin_timbres",
 ]

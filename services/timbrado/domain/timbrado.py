@@ -31,3 +31,12 @@ def idd_reutilizado() -> DomainError:
         Codigo.CLAVE_REUTILIZADA,
         "El idd ya se usó con otro comprobante. Use un idd distinto para cada CFDI.",
     )
+
+
+def sin_pac() -> DomainError:
+    """Every PAC is paused or away; nothing was held."""
+    return DomainError(
+        Codigo.NO_DISPONIBLE,
+        "Por ahora ningún PAC puede timbrar. Envíe de nuevo el mismo CFDI en unos segundos; no se cobró nada.",
+        datos={"reintentar_en": 5},
+    )

@@ -4,6 +4,7 @@ from services.timbrado.repository.aplicaciones import Aplicaciones
 from services.timbrado.repository.avisos import Avisos
 from services.timbrado.repository.cancelaciones import Cancelaciones
 from services.timbrado.repository.comprobantes import Comprobantes
+from services.timbrado.repository.conciliaciones import Conciliaciones
 from services.timbrado.repository.consumo import Consumo
 from services.timbrado.repository.ctis import Ctis
 from services.timbrado.repository.directo import Directo
@@ -13,7 +14,7 @@ from services.timbrado.repository.ilimitadas import Ilimitadas
 from services.timbrado.repository.lco import FuenteLcoPostgres, Lco
 from services.timbrado.repository.llaves import Llaves
 from services.timbrado.repository.masivas import Masivas
-from services.timbrado.repository.pacs import Pacs
+from services.timbrado.repository.pacs import EstadosDePacs, Pacs
 from services.timbrado.repository.saldos import Saldos
 from services.timbrado.repository.sandbox import MemoriaPostgres, Sandbox
 from services.timbrado.repository.sandbox_sat import MemoriaSatPostgres
@@ -31,6 +32,7 @@ class Repositorio(
     Llaves,
     Guarda,
     Pacs,
+    Conciliaciones,
     Ilimitadas,
     Aplicaciones,
     VentasAutomaticas,
@@ -43,4 +45,12 @@ class Repositorio(
     """timbrado's database, inside one transaction."""
 
 
-__all__ = ["Directo", "FuenteLcoPostgres", "MemoriaPostgres", "MemoriaSatPostgres", "Repositorio", "TimbradoConocido"]
+__all__ = [
+    "Directo",
+    "EstadosDePacs",
+    "FuenteLcoPostgres",
+    "MemoriaPostgres",
+    "MemoriaSatPostgres",
+    "Repositorio",
+    "TimbradoConocido",
+]

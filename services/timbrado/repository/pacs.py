@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
 
 from services.timbrado.domain.pac import EstadoDePac, en_sonda, tras_falla
 from services.timbrado.repository.base import Base
@@ -122,3 +123,30 @@ class Pacs(Base):
                 "ultimo_error_en": e.ultimo_error_en,
             },
         )
+
+
+class EstadosDePacs:
+    """The same for the routing: each call is a transaction of its own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def pacs(self) -> list[EstadoDePac]:
+        """Every state there is."""
+        with Session(self._engine) as session:
+            return Pacs(session).pacs()
+
+    def anotar_falla(self, nombre: str, motivo: str) -> EstadoDePac:
+        """One more failure; the state after it."""
+        with Session(self._engine) as session, session.begin():
+            return Pacs(session).anotar_falla(nombre, motivo)
+
+    def anotar_exito(self, nombre: str) -> None:
+        """It answered sense."""
+        with Session(self._engine) as session, session.begin():
+            Pacs(session).anotar_exito(nombre)
+
+    def tomar_sonda(self, nombre: str) -> bool:
+        """Take the one probe of a PAC whose rest is over."""
+        with Session(self._engine) as session, session.begin():
+            return Pacs(session).tomar_sonda(nombre)

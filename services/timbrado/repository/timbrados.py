@@ -38,12 +38,25 @@ _SPENT = text(
     "SELECT cti, cuenta_id, cliente_id, count(*) AS cantidad, max(terminado_en) AS en FROM timbrados"
     " WHERE id = ANY(:ids) GROUP BY cti, cuenta_id, cliente_id ORDER BY cti"
 )
-_SOONER = text("UPDATE timbrados SET tomado_hasta = now() WHERE id = ANY(:ids) AND estado = 'pendiente'")
+#: At once after the first attempt, then with growing, jittered waits up to a minute: `turno` counts the attempts.
+_LEAVE = text(
+    "UPDATE timbrados t SET por_enviar = u.por_enviar, tomado_hasta = now() + make_interval(secs =>"
+    " (least(60, power(1.6, t.turno - 1)) - 1) * (0.8 + 0.4 * random()))"
+    " FROM unnest(CAST(:ids AS uuid[]), CAST(:turnos AS integer[]), CAST(:por_enviar AS boolean[]))"
+    " u(id, turno, por_enviar) WHERE t.id = u.id AND t.turno = u.turno AND t.estado = 'pendiente'"
+)
+_ENTRUST = text(
+    "UPDATE timbrados t SET pac = :a, por_enviar = false, enviado_en = now(),"
+    " tomado_hasta = now() + make_interval(secs => :plazo)"
+    " FROM unnest(CAST(:ids AS uuid[]), CAST(:turnos AS integer[])) u(id, turno)"
+    " WHERE t.id = u.id AND t.turno = u.turno AND t.estado = 'pendiente' AND t.pac = :de RETURNING t.id"
+)
 _ABANDONED = text(
-    "UPDATE timbrados SET tomado_hasta = now() + make_interval(secs => :plazo) WHERE id IN"
+    "UPDATE timbrados SET turno = turno + 1, tomado_hasta = now() + make_interval(secs => :plazo) WHERE id IN"
     " (SELECT id FROM timbrados WHERE estado = 'pendiente' AND tomado_hasta < now() ORDER BY tomado_hasta"
     " LIMIT :limite FOR UPDATE SKIP LOCKED)"
-    " RETURNING id, huella, cti, xml, sello, emisor, no_certificado"
+    " RETURNING id, huella, cti, xml, sello, emisor, receptor, total, no_certificado, pac, turno, por_enviar,"
+    " now() - enviado_en AS en_manos"
 )
 
 
@@ -93,9 +106,22 @@ class Timbrados(Base):
         """By CTI, what these stampings spent: `cti, cuenta_id, cliente_id, cantidad, en` (the last of them)."""
         return list(self._session.execute(_SPENT, {"ids": list(ids)}))
 
-    def apurar(self, ids: Sequence[UUID]) -> None:
-        """Nobody works on these any more: the reconciler may take them now."""
-        self._session.execute(_SOONER, {"ids": list(ids)})
+    def soltar(self, filas: Sequence[tuple[UUID, int, bool]]) -> None:
+        """(id, turn, whether surely no PAC has it) of stampings left to the reconciler."""
+        params = {
+            "ids": [f[0] for f in filas],
+            "turnos": [f[1] for f in filas],
+            "por_enviar": [f[2] for f in filas],
+        }
+        self._session.execute(_LEAVE, params)
+
+    def encargar(self, filas: Sequence[tuple[UUID, int]], de: str, a: str, plazo: float) -> set[UUID]:
+        """Put (id, turn) from the hands of PAC `de` in those of `a`; answers those that were still pendiente and ours."""
+        rows = self._session.execute(
+            _ENTRUST,
+            {"ids": [f[0] for f in filas], "turnos": [f[1] for f in filas], "de": de, "a": a, "plazo": plazo},
+        )
+        return {r.id for r in rows}
 
     def abandonados(self, limite: int, plazo: float) -> list[Any]:
         """Take pendientes whose worker is gone, for `plazo` seconds; no two replicas take the same."""

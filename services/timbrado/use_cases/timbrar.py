@@ -2,8 +2,7 @@
 
 The hold is committed before the PAC is called; capture or release after its answer (domain: Stamping).
 Wherever the process dies, what is left is a row in `timbrados` in state pendiente with its hold, and
-`conciliar` finishes it: it asks the PAC what became of the document and, if the PAC knows of none, sends
-it again. Only a definite refusal releases a hold.
+the reconciler (`conciliar.py`) finishes it. Only a definite refusal releases a hold.
 """
 
 from __future__ import annotations
@@ -20,30 +19,18 @@ from services.timbrado.cfdi.tfd import insertar
 from services.timbrado.cfdi.validacion import CfdiValido, Validador
 from services.timbrado.credenciales import Credenciales
 from services.timbrado.domain import ilimitada, uso
-from services.timbrado.pac.protocolo import (
-    Desconocido,
-    NoEncontrado,
-    Pac,
-    Rechazado,
-    Resultado,
-    Solicitud,
-    TfdAjeno,
-    Timbrado,
-    verificar_tfd,
-)
+from services.timbrado.pac.protocolo import Rechazado, Solicitud
 from services.timbrado.use_cases.aplicaciones import Admitir, negar_ilimitada
+from services.timbrado.use_cases.envio import Envio, Hecho
 from shared.contracts import timbrado as c
 from shared.crash import crash_point
 from shared.errors import Codigo, DomainError, campo_invalido, no_encontrado
-from shared.ledger.domain import Captura, Rechazo, Retencion
-from shared.logging import get_logger
+from shared.ledger.domain import Rechazo, Retencion
 from shared.persistence.uow import UnitOfWork
 
 if TYPE_CHECKING:
     from services.timbrado.domain import CtiGuardada
     from services.timbrado.repository import Directo, Repositorio, TimbradoConocido
-
-log = get_logger(__name__)
 
 MAXIMO_POR_LOTE = 128
 
@@ -67,16 +54,7 @@ class _Trabajo:
 
     def solicitud(self) -> Solicitud:
         v = self.valido
-        return Solicitud(v.huella, v.xml, v.sello, v.emisor, v.no_certificado)
-
-
-@dataclass(frozen=True, slots=True)
-class _Hecho:
-    """What finishing one pendiente needs, whether the pipeline or the reconciler does it."""
-
-    id: UUID
-    cti: str
-    solicitud: Solicitud
+        return Solicitud(v.huella, v.xml, v.sello, v.emisor, v.no_certificado, v.receptor, v.total)
 
 
 class Timbrador:
@@ -85,23 +63,19 @@ class Timbrador:
     def __init__(
         self,
         validador: Validador,
-        pac: Pac,
+        envio: Envio,
         credenciales: Credenciales,
         uow: Callable[[], UnitOfWork[Repositorio]],
         directo: Directo,
-        consumo: int,
         emision: int,
-        plazo: float,
         admitir: Admitir = negar_ilimitada,
     ) -> None:
         self._validador = validador
-        self._pac = pac
+        self._envio = envio
         self._credenciales = credenciales
         self._uow = uow
         self._directo = directo
-        self._consumo = consumo
         self._emision = emision
-        self._plazo = plazo
         self._admitir = admitir
 
     # -- calls ---------------------------------------------------------------------------------------
@@ -113,6 +87,7 @@ class Timbrador:
             raise campo_invalido("solicitudes", f"Envíe como máximo {MAXIMO_POR_LOTE} comprobantes por lote.")
         trabajos: list[_Trabajo | DomainError] = []
         por_huella: dict[bytes, _Trabajo] = {}
+        self._validador.anticipar([s.xml for s in solicitudes])
         ctis = self._credenciales.verificar([(s.cti, s.contrasena) for s in solicitudes])
         for solicitud, cti in zip(solicitudes, ctis, strict=True):
             trabajo = self._preparar(solicitud, cti)
@@ -152,31 +127,6 @@ class Timbrador:
                 repetido=True,
             )
 
-    def conciliar(self) -> int:
-        """Finish pendientes whose worker is gone; returns how many were taken."""
-        with self._uow() as uow:
-            filas = uow.repo.abandonados(100, self._plazo)
-            uow.commit()
-        if not filas:
-            return 0
-        hechos = [
-            _Hecho(
-                f.id,
-                f.cti,
-                Solicitud(bytes(f.huella), bytes(f.xml), f.sello, f.emisor, f.no_certificado),
-            )
-            for f in filas
-        ]
-        respuestas = self._pac.consultar([h.solicitud for h in hechos])
-        ausentes = [h for h, r in zip(hechos, respuestas, strict=True) if isinstance(r, NoEncontrado)]
-        reenviadas = dict(
-            zip([h.id for h in ausentes], self._pac.timbrar([h.solicitud for h in ausentes]), strict=True)
-        )
-        crash_point("conciliador.despues_del_pac")
-        self._terminar([(h, reenviadas.get(h.id, r)) for h, r in zip(hechos, respuestas, strict=True)])
-        log.info("conciliados", total=len(hechos), reenviados=len(ausentes))
-        return len(hechos)
-
     # -- steps ---------------------------------------------------------------------------------------
 
     def _preparar(self, s: c.SolicitudDeTimbrado, cti: CtiGuardada | None) -> _Trabajo | DomainError:
@@ -206,17 +156,22 @@ class Timbrador:
             return actual
 
     def _procesar(self, trabajos: list[_Trabajo]) -> None:
-        nuevos = self._retener(trabajos)
+        pac = self._envio.pacs.elegir()
+        if pac is None:
+            self._sin_pac(trabajos)
+            return
+        nuevos = self._retener(trabajos, pac.nombre)
         if not nuevos:
             return
         crash_point("timbrado.despues_de_retener")
-        respuestas = self._pac.timbrar([t.solicitud() for t in nuevos])
+        hechos = [Hecho(t.id, t.cti.id, t.solicitud()) for t in nuevos]
+        respuestas = self._envio.enviar(hechos, pac)
         crash_point("timbrado.despues_del_pac")
-        hechos = [_Hecho(t.id, t.cti.id, t.solicitud()) for t in nuevos]
-        tfds = self._terminar(list(zip(hechos, respuestas, strict=True)))
+        tfds = self._envio.terminar(respuestas)
         crash_point("timbrado.despues_de_captura")
-        for t, r in zip(nuevos, respuestas, strict=True):
-            match r:
+        resultados = {h.id: r for h, r, _ in respuestas}
+        for t in nuevos:
+            match resultados[t.id]:
                 case Rechazado(codigo, mensaje):
                     t.error = DomainError(
                         Codigo.PAC_RECHAZO, f"{codigo}: {mensaje}", datos={"codigo_sat": codigo}
@@ -226,25 +181,32 @@ class Timbrador:
                 case _:
                     t.error = domain.pendiente()
 
-    def _retener(self, trabajos: list[_Trabajo]) -> list[_Trabajo]:
+    def _sin_pac(self, trabajos: list[_Trabajo]) -> None:
+        """No PAC may be asked: repeats get their stamp all the same, the others are refused and hold nothing."""
+        with self._uow() as uow:
+            _responder_repetidos(uow, trabajos)
+            conocidas = {bytes(k.huella) for k in uow.repo.conocidos([t.valido.huella for t in trabajos], [])}
+        for t in trabajos:
+            if t.error is not None and t.valido.huella not in conocidas:
+                t.error = domain.sin_pac()
+
+    def _retener(self, trabajos: list[_Trabajo], pac: str) -> list[_Trabajo]:
         """Commit the holds; answers the jobs that now hold a timbre. The others got their result."""
         crash_point("timbrado.antes_de_retener")
         # A limit of stampings a minute is counted under the account's lock: the long way does it.
         directos = [t for t in trabajos if t.cti.por_minuto is None]
-        retenidos = (
-            self._directo.retener([self._fila(t) for t in directos], self._pac.nombre, self._plazo)
-            if directos
-            else set()
-        )
+        retenidos: set[UUID] = set()
+        if directos:
+            retenidos = self._directo.retener([self._fila(t) for t in directos], pac, self._envio.plazo)
         resto = [t for t in trabajos if t.id not in retenidos]
         if resto:
-            retenidos |= self._retener_con_motivos(resto)
+            retenidos |= self._retener_con_motivos(resto, pac)
             # A changed credential is verified anew within the call: whoever has the right one is not told 401.
             if vigentes := self._reverificar([t for t in resto if t.caduco]):
-                retenidos |= self._retener_con_motivos(vigentes)
+                retenidos |= self._retener_con_motivos(vigentes, pac)
         return [t for t in trabajos if t.id in retenidos]
 
-    def _retener_con_motivos(self, trabajos: list[_Trabajo]) -> set[UUID]:
+    def _retener_con_motivos(self, trabajos: list[_Trabajo], pac: str) -> set[UUID]:
         """The long way, that says why: repeats get their stamp, refusals their reason; answers those that hold."""
         with self._uow() as uow:
             # Accounts before invoices, as in `Directo`, or two lots could wait for each other.
@@ -254,9 +216,7 @@ class Timbrador:
             trabajos = [t for t in trabajos if not t.caduco]
             if not trabajos:
                 return set()
-            creados = uow.repo.abrir_timbrados(
-                [self._fila(t) for t in trabajos], self._pac.nombre, self._plazo
-            )
+            creados = uow.repo.abrir_timbrados([self._fila(t) for t in trabajos], pac, self._envio.plazo)
             repetidos = [t for t in trabajos if t.id not in creados]
             if repetidos:
                 _responder_repetidos(uow, repetidos)
@@ -309,63 +269,6 @@ class Timbrador:
     def _cargo(self, cti: CtiGuardada) -> int | None:
         """An ilimitada has no balance: its timbres are minted as they are spent (domain: Words)."""
         return self._emision if cti.tipo == domain.TipoCti.ILIMITADA else None
-
-    def _terminar(self, pares: Sequence[tuple[_Hecho, Resultado]]) -> dict[UUID, tuple[UUID, bytes]]:
-        """Capture what was stamped, release what was refused, leave the unknown; answers id → (UUID, TFD)."""
-        timbrados: list[tuple[_Hecho, UUID, bytes]] = []
-        rechazados: list[tuple[UUID, str]] = []
-        inciertos: list[UUID] = []
-        for hecho, respuesta in pares:
-            match respuesta:
-                case Timbrado(tfd):
-                    try:
-                        leido = verificar_tfd(hecho.solicitud, tfd, self._pac.certificado_de)
-                        timbrados.append((hecho, UUID(str(leido.uuid)), tfd))
-                    except TfdAjeno as exc:
-                        log.error("tfd_ajeno", id=str(hecho.id), error=str(exc))
-                        inciertos.append(hecho.id)
-                case Rechazado(codigo, mensaje):
-                    rechazados.append((hecho.id, f"{codigo}: {mensaje}"))
-                case Desconocido() | NoEncontrado():
-                    inciertos.append(hecho.id)
-        hechos = self._capturar(timbrados) if timbrados else {}
-        if rechazados or inciertos:
-            with self._uow() as uow:
-                if rechazados:
-                    libres = uow.repo.marcar_rechazados(rechazados)
-                    uow.repo.libro.liberar([r[0] for r in rechazados if r[0] in libres])
-                if inciertos:
-                    uow.repo.apurar(inciertos)
-                uow.commit()
-        return hechos
-
-    def _capturar(self, timbrados: Sequence[tuple[_Hecho, UUID, bytes]]) -> dict[UUID, tuple[UUID, bytes]]:
-        crash_point("timbrado.antes_de_captura")
-        capturados = self._directo.capturar(
-            [Captura(h.id, h.id, self._consumo, "timbrado", str(u)) for h, u, _ in timbrados],
-            [u for _, u, _ in timbrados],
-            [tfd for _, _, tfd in timbrados],
-        )
-        hechos = {h.id: (u, tfd) for h, u, tfd in timbrados if h.id in capturados}
-        if len(hechos) < len(timbrados):
-            with self._uow() as uow:
-                hechos |= _captados_por_otro(uow, [h for h, _, _ in timbrados if h.id not in capturados])
-        return hechos
-
-
-def _captados_por_otro(
-    uow: UnitOfWork[Repositorio], hechos: Sequence[_Hecho]
-) -> dict[UUID, tuple[UUID, bytes]]:
-    """Stamps whose hold was gone: the other worker's capture counts, and only that. No TFD leaves without its debit."""
-    conocidos = {k.id: k for k in uow.repo.conocidos([h.solicitud.huella for h in hechos], [])}
-    captados: dict[UUID, tuple[UUID, bytes]] = {}
-    for h in hechos:
-        k = conocidos.get(h.id)
-        if k is not None and k.uuid is not None and k.tfd is not None:
-            captados[h.id] = (k.uuid, bytes(k.tfd))
-        else:
-            log.critical("timbre_sin_retencion", id=str(h.id), cti=h.cti)
-    return captados
 
 
 def _limitar(uow: UnitOfWork[Repositorio], nuevos: Sequence[_Trabajo]) -> None:
