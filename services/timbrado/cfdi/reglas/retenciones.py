@@ -77,7 +77,7 @@ def exento_mayor(raiz: etree._Element) -> Hallazgo | None:
 def retenidos_ausentes(raiz: etree._Element) -> Hallazgo | None:
     """What was retained is told tax by tax."""
     totales = _nodo(raiz, "Totales")
-    if importe(totales, "MontoTotRet") > 0 and not len(totales):
+    if importe(totales, "MontoTotRet") > 0 and totales.find(RETENCIONES.etiqueta("ImpRetenidos")) is None:
         return Hallazgo(totales, None, "MontoTotRet es mayor que 0 y no hay ImpRetenidos. Agréguelos.")
     return None
 
