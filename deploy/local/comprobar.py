@@ -22,6 +22,7 @@ RAPIDAS: tuple[tuple[str, tuple[str, ...]], ...] = (
 COMPLETAS = (
     *RAPIDAS,
     ("integration tests", (*PYTEST, "tests/integration")),
+    ("other services' client programs", (PYTHON, "deploy/local/instalar.py", "--ajenos")),
     ("end-to-end tests", (*PYTEST, "tests/e2e")),
     ("chaos, the short form", (*PYTEST, "-m", "not largo", "tests/chaos")),
 )

@@ -26,6 +26,8 @@ CERROJO = RAIZ / "requirements-dev.lock"
 SELLO = VENV / "cerrojo.sha256"
 VERSIONES = ("3.11", "3.12", "3.13")
 POLITICA = Path("/usr/sbin/policy-rc.d")
+#: What the dialects' tests run: client libraries of other stamping services.
+AJENOS = RAIZ / "tests" / "e2e" / "clientes_ajenos"
 
 
 class Falta(Exception):
@@ -56,6 +58,17 @@ def paquetes_faltantes(*, servidores: bool, python: bool) -> list[str]:
             faltan.append("fonts-dejavu-core")
     if python:
         faltan.append("python3-venv")
+    return faltan
+
+
+def paquetes_de_ajenos() -> list[str]:
+    """Return the Debian packages that lack for the client programs of other services (tests/e2e/test_dialectos.py)."""
+    faltan = [
+        paquete for programa, paquete in (("node", "nodejs"), ("npm", "npm")) if not shutil.which(programa)
+    ]
+    orden = ["php", "-r", "exit(extension_loaded('soap') ? 0 : 1);"]
+    if not shutil.which("php") or subprocess.run(orden, capture_output=True).returncode:
+        faltan += ["php-cli", "php-soap"]
     return faltan
 
 
@@ -191,6 +204,37 @@ def asegurar(*, servidores: bool) -> None:
             decir(f"  done in {time.monotonic() - inicio:.0f} s")
 
 
+def preparar_ajenos() -> None:
+    """Install the client library from npm as its lock says, without running any script of it. Once per lock."""
+    cerrojo = AJENOS / "package-lock.json"
+    sello = AJENOS / "node_modules" / ".cerrojo.sha256"
+    huella = hashlib.sha256(cerrojo.read_bytes()).hexdigest()
+    if sello.exists() and sello.read_text() == huella:
+        return
+    decir("Installing the client libraries of the dialects' tests")
+    hecho = subprocess.run(
+        ["npm", "ci", "--ignore-scripts"],
+        cwd=AJENOS,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    if hecho.returncode:
+        raise Falta(f"Failed: npm ci --ignore-scripts in {AJENOS}\n{hecho.stderr.strip()}")
+    sello.write_text(huella)
+
+
+def asegurar_ajenos() -> None:
+    """Install whatever the client programs of other services need; only the dialects' tests run them."""
+    (RAIZ / ".run").mkdir(exist_ok=True, mode=0o711)
+    with (RAIZ / ".run" / "instalar.lock").open("w") as candado:
+        fcntl.flock(candado, fcntl.LOCK_EX)
+        faltan = paquetes_de_ajenos()
+        if faltan:
+            instalar_paquetes(faltan)
+        preparar_ajenos()
+
+
 def _hay_ensurepip() -> bool:
     python = buscar_python()
     orden = [python or "python3", "-c", "import ensurepip, venv"]
@@ -199,6 +243,9 @@ def _hay_ensurepip() -> bool:
 
 if __name__ == "__main__":
     try:
-        asegurar(servidores="--solo-python" not in sys.argv)
+        if "--ajenos" in sys.argv:
+            asegurar_ajenos()
+        else:
+            asegurar(servidores="--solo-python" not in sys.argv)
     except Falta as falta:
         sys.exit(str(falta))
