@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -130,8 +130,8 @@ class _Sesion(requests.Session):
 
 
 @contextmanager
-def sistema_en_marcha() -> Iterator[Sistema]:
-    """Bring one up in a folder of its own; on the way out nothing of it is left."""
+def sistema_en_marcha(preparar: Callable[[Instalacion], None] = lambda _: None) -> Iterator[Sistema]:
+    """Bring one up in a folder of its own; on the way out nothing of it is left. `preparar` configures it before."""
     carpeta = Path(mkdtemp(prefix="cuenta-maestra-sistema-", dir="/var/tmp"))
     carpeta.chmod(0o711)
     vigilar(carpeta)
@@ -140,6 +140,7 @@ def sistema_en_marcha() -> Iterator[Sistema]:
     os.environ["CRASH_DIR"] = str(crash)
     try:
         una = Instalacion(carpeta / "run")
+        preparar(una)
         arriba.levantar(una)
         pid = Supervisor(una).pid
         assert pid is not None

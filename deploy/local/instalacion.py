@@ -115,6 +115,11 @@ class Instalacion:
         """Return the file with a service's variables, for `python -m deploy.lanzar FILE MODULE`."""
         return self.dir / "entorno" / f"{nombre}.env"
 
+    @property
+    def archivo_pacs(self) -> Path:
+        """Where an operator names real PACs (`services/timbrado/pac/configuracion.py`); absent: the sandbox."""
+        return self.dir / "pacs" / "pacs.toml"
+
     def entorno(self, servicio: Servicio) -> dict[str, str]:
         """Return the variables of a service; each process adds its METRICS_PORT."""
         variables = {"SERVICIO": servicio.nombre, "AMQP_URL": self.amqp_url, **self._comunes()}
@@ -122,6 +127,8 @@ class Instalacion:
             variables["DATABASE_URL"] = self.base(servicio.nombre)
         if servicio.http:
             variables |= {"HTTP_HOST": "127.0.0.1", "HTTP_PORT": str(self.puertos["http"])}
+        if servicio.nombre == "timbrado" and self.archivo_pacs.exists():
+            variables["PACS_FILE"] = str(self.archivo_pacs)
         return variables | {nombre: str(self.dir / RUTAS[nombre]) for nombre in servicio.secretos}
 
     def entorno_herramientas(self) -> dict[str, str]:
