@@ -24,6 +24,7 @@ RUTAS = (
     "ctis",
     "avisos",
     "transferencias",
+    "comprobantes",
     "masivas",
     "operacion",
     "lco",

@@ -17,9 +17,10 @@ from eventlet import wsgi
 from nameko.extensions import DependencyProvider
 from nameko.web.server import HttpOnlyProtocol, WebServer
 
+from services.gateway import documentos
 from services.gateway.app import crear_app
 from services.gateway.server import CERRAR, Frente
-from services.gateway.timbrado import ruta_consulta, rutas_calientes
+from services.gateway.timbrado import rutas_calientes
 from shared.config import settings
 from shared.logging import get_logger
 from shared.messaging.rpc_client import RpcClient
@@ -123,7 +124,7 @@ class ServidorHttp(WebServer):  # type: ignore[misc]
             crear_app(self._cliente),
             rutas_calientes(self._cliente),
             settings().http_max_body,
-            prefijos={("GET", "/v1/timbrado/"): ruta_consulta(self._cliente)},
+            prefijos=documentos.rutas(self._cliente),
             topes={("POST", "/v1/transferencias-masivas"): settings().http_max_body_masivas},
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -16,13 +17,7 @@ import orjson
 from services.gateway import dialects
 from services.gateway.batcher import Batcher
 from services.gateway.errors import problema
-from shared.contracts.timbrado import (
-    CONSULTAR_TIMBRADO,
-    VALIDAR_CFDI,
-    ConsultarTimbrado,
-    ResultadoDeTimbrado,
-    SolicitudDeTimbrado,
-)
+from shared.contracts.timbrado import VALIDAR_CFDI, ResultadoDeTimbrado, SolicitudDeTimbrado
 from shared.errors import Codigo, DomainError, campo_invalido, cfdi_invalido
 from shared.messaging.rpc_client import RpcClient
 
@@ -36,61 +31,63 @@ def rutas_calientes(cliente: RpcClient) -> dict[tuple[str, str], App]:
     """`(method, path)` → WSGI callable, for the front dispatcher; a path that ends in `*` is a beginning."""
     batcher = Batcher(cliente)
     return {
-        ("POST", "/v1/timbrado"): _protegida(lambda e: _timbrar(batcher, e)),
-        ("POST", "/v1/timbrado/validaciones"): _protegida(lambda e: _validar(cliente, e)),
+        ("POST", "/v1/timbrado"): protegida(lambda e: _timbrar(batcher, e)),
+        ("POST", "/v1/timbrado/validaciones"): protegida(lambda e: _validar(cliente, e)),
         **dialects.rutas(batcher, cliente),
     }
 
 
-def ruta_consulta(cliente: RpcClient) -> App:
-    """`GET /v1/timbrado/{uuid_o_idd}`, dispatched by prefix."""
+@dataclass(frozen=True, slots=True)
+class Respuesta:
+    """An answer of the short WSGI path."""
 
-    def consultar(environ: Environ) -> tuple[str, bytes]:
-        cti, contrasena = credenciales(environ)
-        # WSGI hands the path over as latin-1 (PEP 3333).
-        clave = environ["PATH_INFO"].encode("latin-1").decode(errors="replace").removeprefix("/v1/timbrado/")
-        hallado = cliente.llamar(
-            CONSULTAR_TIMBRADO, ConsultarTimbrado(cti=cti, contrasena=contrasena, uuid_o_idd=clave)
-        )
-        return _cuerpo(environ, hallado)
-
-    return _protegida(consultar)
+    tipo: str
+    cuerpo: bytes
+    status: str = "200 OK"
+    cabeceras: tuple[tuple[str, str], ...] = ()
 
 
-def _protegida(action: Callable[[Environ], tuple[str, bytes]]) -> App:
+def protegida(action: Callable[[Environ], Respuesta]) -> App:
+    """A WSGI callable whose refusals are problems, and whose 401 asks for Basic credentials."""
+
     def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         try:
-            kind, body = action(environ)
+            r = action(environ)
         except DomainError as exc:
             status, headers, body = problema(exc)
             if status.startswith("401"):
                 headers.append(("WWW-Authenticate", 'Basic realm="CTI", charset="UTF-8"'))
             start_response(status, headers)
             return [body]
-        start_response("200 OK", [("Content-Type", kind), ("Content-Length", str(len(body)))])
-        return [body]
+        largo = ("Content-Length", str(len(r.cuerpo)))
+        start_response(r.status, [("Content-Type", r.tipo), largo, *r.cabeceras])
+        return [r.cuerpo]
 
     return app
 
 
-def _timbrar(batcher: Batcher, environ: Environ) -> tuple[str, bytes]:
+def _timbrar(batcher: Batcher, environ: Environ) -> Respuesta:
     return _cuerpo(environ, batcher.timbrar(_solicitud(environ)))
 
 
-def _validar(cliente: RpcClient, environ: Environ) -> tuple[str, bytes]:
+def _validar(cliente: RpcClient, environ: Environ) -> Respuesta:
     solicitud = _solicitud(environ)
     resultado = cliente.llamar(VALIDAR_CFDI, solicitud)
     if resultado.error is not None:
-        raise DomainError(Codigo(resultado.error), resultado.detail or "", datos=resultado.datos)
-    return _JSON, orjson.dumps({"valido": True, "idd": solicitud.idd})
+        detalle = resultado.detail or ""
+        nodo = resultado.datos.get("nodo")
+        errores = {str(nodo): [detalle]} if nodo else {}
+        raise DomainError(Codigo(resultado.error), detalle, errores=errores, datos=resultado.datos)
+    return Respuesta(_JSON, orjson.dumps({"valido": True, "idd": solicitud.idd}))
 
 
-def _cuerpo(environ: Environ, r: ResultadoDeTimbrado) -> tuple[str, bytes]:
+def _cuerpo(environ: Environ, r: ResultadoDeTimbrado) -> Respuesta:
     xml = r.xml or ""
     if "application/xml" in environ.get("HTTP_ACCEPT", ""):
-        return "application/xml; charset=utf-8", xml.encode()
-    return _JSON, orjson.dumps(
-        {"uuid": str(r.uuid).upper(), "idd": r.idd, "repetido": r.repetido, "xml": xml}
+        return Respuesta("application/xml; charset=utf-8", xml.encode())
+    return Respuesta(
+        _JSON,
+        orjson.dumps({"uuid": str(r.uuid).upper(), "idd": r.idd, "repetido": r.repetido, "xml": xml}),
     )
 
 

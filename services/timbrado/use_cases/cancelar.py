@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from services.timbrado import domain
-from services.timbrado.cfdi import cancelacion as solicitudes
 from services.timbrado.cfdi.certificados import Confianza
 from services.timbrado.credenciales import Credenciales
 from services.timbrado.domain import cancelacion as reglas
@@ -38,10 +37,11 @@ from services.timbrado.pac.protocolo import (
     SolicitudDeCancelacion,
 )
 from services.timbrado.pac.sandbox import PacSandbox
+from services.timbrado.use_cases.solicitud import csd_de, firmada
 from shared.contracts import timbrado as c
 from shared.contracts.base import Vacio
 from shared.crash import crash_point
-from shared.errors import Codigo, DomainError, campo_invalido, no_encontrado
+from shared.errors import Codigo, DomainError, no_encontrado
 from shared.logging import get_logger
 from shared.persistence.uow import UnitOfWork
 
@@ -89,7 +89,7 @@ class Cancelador:
         """
         cti = self._cti(p.cti, p.contrasena)
         reglas.revisar_motivo(p.uuid, p.motivo, p.sustituye)
-        csd = _csd(p)
+        csd = csd_de(p)
         with self._uow() as uow:
             documento = _propio(uow, cti, p.uuid, p.ip)
             _no_bloqueada(uow, cti)
@@ -100,7 +100,7 @@ class Cancelador:
                     reglas.revisar_sustituto(documento.emisor, *hallado)
             _conocer(uow, p)
         if anterior is None:
-            xml = self._firmada(p, documento, csd)
+            xml: bytes = self._cpu(firmada, p, documento, csd, self._confianza, datetime.now(UTC))
             anterior, abierta = self._abrir(p, documento, xml)
             crash_point("cancelacion.despues_de_guardar")
             if abierta:
@@ -157,17 +157,6 @@ class Cancelador:
         if cti is None:
             raise domain.credenciales_invalidas()
         return cti
-
-    def _firmada(self, p: c.CancelarTimbrado, d: TimbradoPorCancelar, csd: Csd | None) -> bytes:
-        """The signed request: the caller's own once it was checked, or made with its CSD."""
-        ahora = datetime.now(UTC)
-        pedido = solicitudes.Folio(p.uuid, p.motivo, p.sustituye, d.emisor, d.retencion)
-        if csd is not None:
-            firmada: bytes = self._cpu(_firmar, csd, pedido, self._confianza, ahora)
-            return firmada
-        xml = solicitudes.de_base64("solicitud", p.solicitud or "")
-        self._cpu(_comprobar, xml, pedido, self._confianza, ahora)
-        return xml
 
     def _abrir(
         self, p: c.CancelarTimbrado, d: TimbradoPorCancelar, xml: bytes
@@ -291,49 +280,6 @@ class Cancelador:
     def _releer(self, g: CancelacionGuardada) -> CancelacionGuardada:
         with self._uow() as uow:
             return uow.repo.cancelacion(g.id) or g
-
-
-def _csd(p: c.CancelarTimbrado) -> Csd | None:
-    """The CSD of the request, or None when it is signed already. One of both, whole. Raises `datos_invalidos`."""
-    partes = {"certificado": p.certificado, "llave": p.llave, "contrasena_llave": p.contrasena_llave}
-    faltan = [nombre for nombre, valor in partes.items() if not valor]
-    if p.solicitud:
-        if len(faltan) < len(partes):
-            raise campo_invalido(
-                "solicitud",
-                "Envíe la solicitud firmada o el CSD para firmarla, no ambos. Quite uno de los dos.",
-            )
-        return None
-    if faltan:
-        raise campo_invalido(
-            faltan[0],
-            "Para cancelar envíe el CSD del emisor (certificado, llave y contrasena_llave; los archivos en base64), "
-            "o bien «solicitud», la Cancelacion del SAT firmada por usted.",
-        )
-    return Csd(
-        solicitudes.de_base64("certificado", p.certificado or ""),
-        solicitudes.de_base64("llave", p.llave or ""),
-        p.contrasena_llave or "",
-    )
-
-
-def _firmar(csd: Csd, pedido: solicitudes.Folio, confianza: Confianza, ahora: datetime) -> bytes:
-    firmante = solicitudes.abrir(csd.certificado, csd.llave, csd.contrasena)
-    solicitudes.comprobar_firmante("certificado", firmante.certificado, pedido.emisor, confianza, ahora)
-    return solicitudes.construir(firmante, pedido, ahora)
-
-
-def _comprobar(xml: bytes, pedido: solicitudes.Folio, confianza: Confianza, ahora: datetime) -> None:
-    """The caller's request is of this document, this motive and this issuer, and signed by it."""
-    folio, certificado = solicitudes.leer(xml)
-    if folio != pedido:
-        raise solicitudes.invalida(
-            "solicitud",
-            "La solicitud firmada no es de este comprobante: deben coincidir el UUID, el motivo, el folio que "
-            "sustituye, el RFC del emisor y el espacio de nombres (CFDI o retenciones).",
-            "203",
-        )
-    solicitudes.comprobar_firmante("solicitud", certificado, pedido.emisor, confianza, ahora)
 
 
 def _propio(
