@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -28,10 +27,8 @@ from services.timbrado.domain import CtiGuardada, es_llave, huella_de_llave
 
 _ARGON = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 _MAX = 100_000
-#: Seconds for which a wrong password is refused without argon2, so that an application that repeats it
-#: all day costs nothing.
-_WRONG_TTL = 30.0
-#: Wrong passwords remembered per CTI: a few applications that were not told of a change, not a list of guesses.
+#: Wrong passwords remembered per CTI, so that an application that repeats one all day costs no argon2: a few
+#: applications that were not told of a change, not a list of guesses.
 _WRONG_MAX = 8
 
 Read = Callable[[Sequence[str]], dict[str, CtiGuardada]]
@@ -65,7 +62,7 @@ class _Conocida:
 
     cti: CtiGuardada
     buenas: dict[bytes, _Buena] = field(default_factory=dict)
-    malas: OrderedDict[bytes, float] = field(default_factory=OrderedDict)
+    malas: OrderedDict[bytes, None] = field(default_factory=OrderedDict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +104,8 @@ class Credenciales:
             if conocida is not None and buena is not None and (buena.hasta is None or ahora < buena.hasta):
                 out[i] = conocida.cti
                 self._anotar_uso(buena, ahora)
-            elif conocida is not None and time.monotonic() < conocida.malas.get(macs[i], 0.0):
-                self._anotar_fallo(cti)
             else:
+                # Also what is remembered as wrong: the CTI is read, for it may have been set since.
                 cold.setdefault(cti, []).append(i)
         if cold:
             guardadas = leidas if al_dia else self._read(list(cold))
@@ -152,7 +148,10 @@ class Credenciales:
         macs: Sequence[bytes],
         out: list[CtiGuardada | None],
     ) -> None:
+        conocida = self._known.get(guardada.id)
         seen: dict[bytes, _Buena | None] = {}
+        if conocida is not None and conocida.cti.version == guardada.version:
+            seen = dict.fromkeys(conocida.malas)
         for i in indices:
             if macs[i] not in seen:
                 seen[macs[i]] = self._comprobar(guardada, pares[i][1])
@@ -162,7 +161,7 @@ class Credenciales:
             else:
                 out[i] = guardada
                 self._anotar_uso(buena, datetime.now(UTC))
-        self._recordar(guardada, seen)
+        self._recordar(guardada, {macs[i]: seen[macs[i]] for i in indices})
 
     def _comprobar(self, guardada: CtiGuardada, contrasena: str) -> _Buena | None:
         """What a password proves to be: a key, the password, the earlier one within its overlap, or nothing."""
@@ -197,7 +196,7 @@ class Credenciales:
             if buena is not None:
                 conocida.buenas[mac] = buena
             else:
-                conocida.malas[mac] = time.monotonic() + _WRONG_TTL
+                conocida.malas[mac] = None
                 conocida.malas.move_to_end(mac)
         while len(conocida.malas) > _WRONG_MAX:
             conocida.malas.popitem(last=False)

@@ -105,6 +105,15 @@ def test_wrong_guesses_push_out_no_right_password_and_repeat_for_free() -> None:
     assert b.credenciales.retirar_notas().fallos == {"CTI0001001": 55}
 
 
+def test_a_password_that_was_wrong_is_right_as_soon_as_it_is_set() -> None:
+    b = Banco(cti())
+    assert not b.entra("la-nueva")
+    assert not b.entra("la-nueva")
+    assert b.argon2 == ["la-nueva"]
+    b.cambiar(hash_contrasena="h:la-nueva")
+    assert b.entra("la-nueva")
+
+
 def test_an_unknown_cti_is_not_noted() -> None:
     b = Banco(cti())
     assert b.credenciales.verificar([("CTI9", "x")]) == [None]
