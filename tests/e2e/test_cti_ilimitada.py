@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -64,6 +65,8 @@ class Ilimitada:
             return None if una["estado"] == "solicitada" else una
 
         una: dict[str, Any] = hasta(vista)
+        # A process that just refused the CTI looks at it again within 0.2 s.
+        time.sleep(0.25)
         return una
 
     def timbrar(self, xml: bytes | None = None, **cabeceras: str) -> requests.Response:

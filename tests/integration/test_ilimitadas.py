@@ -72,6 +72,9 @@ class Mundo:
     cti: str = field(default_factory=lambda: f"IL{uuid4().hex[:8]}")
     aplicacion: UUID = field(default_factory=uuid4)
     leidas: int = 0
+    """How often applications were read."""
+    hora: float = 0.0
+    """The clock by which a refused CTI is read again."""
 
     def en_timbrado(self, caso: Callable[..., Any], *args: Any) -> Any:
         with Uow(self.timbrado, Repositorio) as uow:
@@ -140,6 +143,13 @@ class Mundo:
             ilimitadas.obtener, c.ObtenerContratacion(cuenta_id=self.cm, contratacion_id=contratacion.id)
         )
         return vista
+
+    def pagar(self, modalidad: str = "abierta", rfc: str | None = None) -> None:
+        """A year from the request to what every process sees of it."""
+        pedida = self.contratar(modalidad, rfc)
+        self.entregar()
+        assert self.ver(pedida).estado == "activa"
+        self.hora += aplicaciones.RELECTURA
 
     def contrato(self) -> c.Contrato:
         visto: c.Contrato = self.en_timbrado(
@@ -236,7 +246,9 @@ class Mundo:
             uow,
             directo,
             emision,
-            admitir=aplicaciones.Admision(credenciales, uow, Aplicaciones(leer_aplicacion).verificar).admitir,
+            admitir=aplicaciones.Admision(
+                credenciales, uow, Aplicaciones(leer_aplicacion).verificar, lambda: self.hora
+            ).admitir,
         )
 
     def factura(self, rfc: str = EKU) -> bytes:
@@ -600,8 +612,7 @@ def test_an_ilimitada_stamps_only_while_paid_and_a_renewal_works_at_once(mundo: 
     procesos = [mundo.timbrador(), mundo.timbrador()]
     for p in procesos:
         assert timbrar(p, mundo.solicitud()) == ["contrato_requerido"]
-    mundo.contratar()
-    mundo.entregar()
+    mundo.pagar()
     for p in procesos:
         assert timbrar(p, mundo.solicitud(), mundo.solicitud()) == [None, None]
     # The year ends while both processes remember it as paid.
@@ -610,18 +621,30 @@ def test_an_ilimitada_stamps_only_while_paid_and_a_renewal_works_at_once(mundo: 
         conexion.execute(text("UPDATE cuentas SET version = version + 1 WHERE tipo = 'cti'"))
     for p in procesos:
         assert timbrar(p, mundo.solicitud()) == ["contrato_requerido"]
-    mundo.contratar()
-    mundo.entregar()
+    mundo.pagar()
     for p in procesos:
         assert timbrar(p, mundo.solicitud()) == [None]
+
+
+def test_what_is_refused_over_and_over_is_not_read_each_time(mundo: Mundo) -> None:
+    mundo.acreditar("9000")
+    p = mundo.timbrador()
+    lote = [mundo.solicitud() for _ in range(5)]
+    assert timbrar(p, lote[0]) == ["contrato_requerido"]
+    pedida = mundo.contratar()
+    mundo.entregar()
+    assert mundo.ver(pedida).estado == "activa"
+    # Within the moment it is not looked at again; a moment later, once, and all of the lot go.
+    assert timbrar(p, *lote) == ["contrato_requerido"] * 5
+    mundo.hora += aplicaciones.RELECTURA
+    assert timbrar(p, *lote) == [None] * 5
 
 
 def test_time_alone_ends_a_year_that_a_process_remembers(
     mundo: Mundo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mundo.acreditar("9000")
-    mundo.contratar()
-    mundo.entregar()
+    mundo.pagar()
     p = mundo.timbrador()
     assert timbrar(p, mundo.solicitud()) == [None]
     despues = datetime.now(UTC) + timedelta(days=367)
@@ -634,29 +657,25 @@ def test_time_alone_ends_a_year_that_a_process_remembers(
     monkeypatch.setattr(aplicaciones, "datetime", Manana)
     momento = int(despues.timestamp())
     assert timbrar(p, mundo.solicitud(momento=momento)) == ["contrato_requerido"]
-    mundo.contratar()
-    mundo.entregar()
+    mundo.pagar()
     assert timbrar(p, mundo.solicitud(momento=momento)) == [None]
 
 
 def test_one_rfc_only_and_another_after_the_renewal(mundo: Mundo) -> None:
     mundo.acreditar("9000")
-    mundo.contratar("un_rfc", EKU)
-    mundo.entregar()
+    mundo.pagar("un_rfc", EKU)
     p = mundo.timbrador()
     ajena = mundo.solicitud(OTRO)
     assert timbrar(p, mundo.solicitud(), ajena) == [None, "no_permitido"]
     mundo.vence(datetime.now(UTC) - AYER)
-    mundo.contratar("un_rfc", OTRO)
-    mundo.entregar()
+    mundo.pagar("un_rfc", OTRO)
     # The process remembers the earlier RFC: it looks again before it refuses.
     assert timbrar(p, ajena, mundo.solicitud()) == [None, "no_permitido"]
 
 
 def test_only_registered_applications_and_no_sql_for_their_keys(mundo: Mundo) -> None:
     mundo.acreditar("9000")
-    mundo.contratar()
-    mundo.entregar()
+    mundo.pagar()
     p = mundo.timbrador()
     buena = mundo.solicitud()
     sin_prueba = c.SolicitudDeTimbrado(cti=mundo.cti, contrasena=CLAVE, xml=mundo.factura().decode())
@@ -712,8 +731,7 @@ def test_applications_are_registered_listed_and_revoked_for_good(mundo: Mundo) -
 
 def test_the_books_show_a_year_without_its_charge_and_a_charge_without_its_year(mundo: Mundo) -> None:
     mundo.acreditar("9000")
-    mundo.contratar()
-    mundo.entregar()
+    mundo.pagar()
     bases = {"timbrado": mundo.timbrado, "puntos": mundo.puntos}
     mundo.cuadrar()
     for engine, rompe, repara, dice in (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,11 @@ if TYPE_CHECKING:
     from services.timbrado.domain import CtiGuardada
     from services.timbrado.repository import Repositorio
 
+#: Seconds for which an ilimitada that was refused is not read again.
+RELECTURA = 0.2
+#: CTIs of which a process remembers that.
+MAXIMO = 10_000
+
 #: Checks a proof: the header as it came, CTI, the document's bytes, now. Raises `no_permitido`.
 Verificar = Callable[[str | None, str, bytes, datetime], None]
 #: What the pipeline asks for an ilimitada: the CTI to spend with, or a refusal.
@@ -37,7 +44,8 @@ class Admision:
     """Who may stamp with an ilimitada: its year is paid, the issuer is the contracted one, the application proves itself.
 
     A process remembers a CTI for as long as its version lasts, but time passes without any version: so a refusal
-    is only given after reading the CTI again, and a renewal works at once. What is admitted costs no SQL.
+    is only given after reading the CTI again, and a renewal works at once, which is within `RELECTURA`. What is
+    admitted costs no SQL, and what is refused over and over delays nobody else's lot.
     """
 
     def __init__(
@@ -45,10 +53,13 @@ class Admision:
         credenciales: Credenciales,
         uow: Callable[[], UnitOfWork[Repositorio]],
         verificar: Verificar,
+        reloj: Callable[[], float] = time.monotonic,
     ) -> None:
         self._credenciales = credenciales
         self._uow = uow
         self._verificar = verificar
+        self._reloj = reloj
+        self._versiones: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def admitir(self, cti: CtiGuardada, emisor: str, s: c.SolicitudDeTimbrado) -> CtiGuardada:
         """The CTI to spend with, read anew if the remembered one was no longer good.
@@ -66,16 +77,29 @@ class Admision:
         return cti
 
     def _releida(self, cti: CtiGuardada, s: c.SolicitudDeTimbrado) -> CtiGuardada:
-        with self._uow() as uow:
-            actual = uow.repo.ctis([cti.id])[cti.id]
-        if actual.version == cti.version:
+        version = self._version(cti.id)
+        if version == cti.version:
             # Nothing changed: argon2 is not paid each time that an expired one is used.
             return cti
-        self._credenciales.olvidar(cti.id)
         [nueva] = self._credenciales.verificar([(s.cti, s.contrasena)])
+        if nueva is not None and nueva.version < version:
+            self._credenciales.olvidar(cti.id)
+            [nueva] = self._credenciales.verificar([(s.cti, s.contrasena)])
         if nueva is None:
             raise domain.credenciales_invalidas()
         return nueva
+
+    def _version(self, cti: str) -> int:
+        version, hasta = self._versiones.get(cti, (0, 0.0))
+        if self._reloj() < hasta:
+            return version
+        with self._uow() as uow:
+            version = uow.repo.ctis([cti])[cti].version
+        self._versiones[cti] = version, self._reloj() + RELECTURA
+        self._versiones.move_to_end(cti)
+        while len(self._versiones) > MAXIMO:
+            self._versiones.popitem(last=False)
+        return version
 
 
 def registrar(
