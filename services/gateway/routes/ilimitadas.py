@@ -47,6 +47,20 @@ class ContratacionEntrada(Esquema):
     )
 
 
+class ContratoSalida(Esquema):
+    cti = fields.String()
+    vigente = fields.Boolean(metadata={"description": "Su año está pagado: puede timbrar."})
+    modalidad = fields.String(allow_none=True)
+    rfc = fields.String(allow_none=True)
+    vigente_hasta = fields.DateTime(allow_none=True)
+    en_proceso = fields.Nested(
+        Contratacion, allow_none=True, metadata={"description": "La que aún se está cobrando."}
+    )
+    siguientes = fields.List(
+        fields.Nested(Contratacion), metadata={"description": "Años ya pagados que aún no comienzan."}
+    )
+
+
 class TarifasEntrada(Esquema):
     abierta = Decimales(required=True, metadata={"description": "Puntos por un año."})
     un_rfc = Decimales(required=True, metadata={"description": "Puntos por un año."})
@@ -78,7 +92,7 @@ class Catalogo(MethodView):
 @blp.route("/v1/ctis/<string:cti>/contrato")
 class Contrato(MethodView):
     @requiere_sesion
-    @blp.response(200, esquema_de(c.Contrato))
+    @blp.response(200, ContratoSalida)
     def get(self, cti: str) -> Any:
         """Modalidad y vigencia de una CTI ilimitada, y lo que está en proceso o pagado para después."""
         return llamar(c.OBTENER_CONTRATO, c.ObtenerContrato(cuenta_id=actual().cuenta_id, cti=cti))
