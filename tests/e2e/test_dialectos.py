@@ -13,7 +13,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -371,7 +371,7 @@ def test_cada_rechazo_en_la_forma_de_cada_dialecto(
         assert saldo in dialecto(sistema, pobre, xml)
         alterada = xml.replace(b'Folio="', b'Folio="9', 1)
         assert sello in dialecto(sistema, quien, alterada)
-        vieja = sistema.factura(fecha=datetime(2026, 1, 5, 10))
+        vieja = sistema.factura(fecha=datetime.now(CENTRO).replace(tzinfo=None) - timedelta(hours=73))
         assert fecha in dialecto(sistema, quien, vieja)
         s = sistema.sesion("distribuidor")
         assert s.put(f"/v1/ctis/{pobre[0]}/bloqueo", json={"motivo": "Prueba"}).status_code == 200
