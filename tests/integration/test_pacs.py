@@ -16,8 +16,10 @@ from sqlalchemy import Engine, text
 from services.timbrado.cfdi import tfd as timbre
 from services.timbrado.cfdi.zonas import CENTRO
 from services.timbrado.domain.pac import FALLAS_PARA_ABRIR, Disyuntor, EstadoDePac
+from services.timbrado.pac.configuracion import construir
+from services.timbrado.pac.enrutador import Enrutador
 from services.timbrado.pac.protocolo import Desconocido, PacCompleto, Timbrado, TimbreDelPac
-from services.timbrado.repository import Repositorio
+from services.timbrado.repository import EstadosDePacs, Repositorio
 from services.timbrado.use_cases import conciliacion_pac
 from services.timbrado.use_cases.conciliacion_pac import ConciliadorDePacs, limites
 from shared.contracts import timbrado as c
@@ -25,7 +27,10 @@ from shared.contracts.eventos import CuentaMaestraCreada
 from shared.errors import Codigo, DomainError
 from shared.persistence.base import new_engine
 from shared.persistence.uow import UnitOfWork
-from tests.unit.timbrado.apoyo_pac import CON_LISTA, adaptador, servidor, solicitud
+from shared.testing.pacs.__main__ import SERVIDORES
+from shared.testing.pacs.servidor import Falla
+from tests.integration.test_timbrado_pipeline import armar
+from tests.unit.timbrado.apoyo_pac import CON_LISTA, REMOTOS, adaptador, configurar, servidor, solicitud
 
 RAIZ = UUID("00000000-0000-4000-8000-00000000000a")
 DIA = (datetime.now(CENTRO) - timedelta(days=1)).date()
@@ -480,3 +485,43 @@ def test_real_adapters_reconcile_through_their_protocol(banco: Banco, tmp_path: 
 
 def test_a_state_without_a_row_is_well() -> None:
     assert EstadoDePac("nuevo").disponible(datetime.now(UTC))
+
+
+# -- nothing that a PAC invents is captured ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("nombre", "falla"), list(zip(REMOTOS, [Falla.SELLO_FALSO, Falla.AJENO] * 3, strict=False))
+)
+def test_a_stamp_that_is_not_the_documents_is_never_captured(
+    base_de_datos: Callable[[str], str], tmp_path: Path, nombre: str, falla: Falla
+) -> None:
+    """The hold stays, the PAC's failure counts, and the reconciler captures the true stamp, once."""
+    b = armar(base_de_datos("timbrado"), tmp_path / "material", 10)
+    with SERVIDORES[nombre](b.material.autoridad) as s:
+        [config] = configurar(tmp_path, s)
+        pac = construir(config)
+        b.envio.pacs = Enrutador([(10, pac)], EstadosDePacs(b.engine))
+        xml = b.factura("A1")
+        s.fallar(falla)
+        [r] = b.timbrar(xml)
+        assert r.error == Codigo.PENDIENTE
+        assert b.saldo() == (10, 1)
+        with b.engine.connect() as connection:
+            fila = connection.execute(text("SELECT estado, tfd, pac FROM timbrados")).one()
+            assert tuple(fila) == ("pendiente", None, nombre)
+            assert connection.execute(text("SELECT fallas_seguidas FROM pacs")).scalar() == 1
+        for _ in range(3):
+            if not b.conciliar():
+                break
+        [r] = b.timbrar(xml)
+    assert r.error is None
+    assert r.repetido
+    with b.engine.connect() as connection:
+        fila = connection.execute(text("SELECT estado, tfd FROM timbrados")).one()
+    assert fila.estado == "timbrado"
+    assert timbre.leer(bytes(fila.tfd)).no_certificado_sat == s.sellador.par.numero
+    assert b.saldo() == (9, 0)
+    assert s.timbrados == 1
+    b.sano()
+    b.engine.dispose()
