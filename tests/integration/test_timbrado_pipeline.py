@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -23,6 +24,7 @@ from services.timbrado.pac.protocolo import Rechazado
 from services.timbrado.pac.sandbox import PacSandbox
 from services.timbrado.repository import Directo, EstadosDePacs, MemoriaPostgres, Repositorio
 from services.timbrado.use_cases import cuentas, transferencias
+from services.timbrado.use_cases import timbrar as modulo
 from services.timbrado.use_cases.conciliar import Conciliador
 from services.timbrado.use_cases.envio import Envio, Hecho
 from services.timbrado.use_cases.timbrar import Timbrador
@@ -367,3 +369,22 @@ def test_another_cms_cti_is_not_found(banco: Banco) -> None:
     with banco.uow() as uow, pytest.raises(DomainError) as exc:
         cuentas.obtener_cti(uow, c.ObtenerCti(cuenta_id=uuid4(), cti=banco.cti))
     assert exc.value.code == "no_encontrado"
+
+
+def test_a_repeat_after_72_hours_gets_its_stored_stamp(banco: Banco, monkeypatch: pytest.MonkeyPatch) -> None:
+    xml = banco.factura("TARDE")
+    [primero] = banco.timbrar(xml)
+    assert primero.error is None
+
+    class _Luego(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + timedelta(hours=80)
+
+    monkeypatch.setattr(modulo, "datetime", _Luego)
+    [nuevo] = banco.timbrar(banco.factura("NUEVA"))
+    assert nuevo.datos["codigo_sat"] == "401"
+    antes = banco.saldo()
+    [otra] = banco.timbrar(xml)
+    assert (otra.error, otra.uuid, otra.repetido, otra.xml) == (None, primero.uuid, True, primero.xml)
+    assert banco.saldo() == antes

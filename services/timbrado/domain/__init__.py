@@ -17,12 +17,20 @@ from services.timbrado.domain.cti import (
     revisar_contrasena,
     revisar_id,
 )
-from services.timbrado.domain.timbrado import IDD_MAXIMO, idd_reutilizado, pendiente, sin_pac, sin_timbres
+from services.timbrado.domain.timbrado import (
+    IDD_MAXIMO,
+    SEGUN_EL_MOMENTO,
+    idd_reutilizado,
+    pendiente,
+    sin_pac,
+    sin_timbres,
+)
 
 __all__ = [
     "IDD_MAXIMO",
     "LARGO_CONTRASENA",
     "LLAVES_MAXIMAS",
+    "SEGUN_EL_MOMENTO",
     "Contrasena",
     "CtiGuardada",
     "TipoCti",

@@ -6,6 +6,10 @@ from shared.errors import Codigo, DomainError
 
 IDD_MAXIMO = 100
 
+#: SAT codes that depend on the moment or on lists that change: a document that was stamped in time gets them when
+#: it is sent again, so on a repeat they prove nothing (304, 305 the CSD's validity; 401 72 hours; 402 the LCO).
+SEGUN_EL_MOMENTO = frozenset({"304", "305", "401", "402"})
+
 
 def sin_timbres() -> DomainError:
     """No balance left."""

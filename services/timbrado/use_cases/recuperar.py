@@ -20,7 +20,7 @@ from shared.errors import no_encontrado
 from shared.persistence.uow import UnitOfWork
 
 if TYPE_CHECKING:
-    from services.timbrado.repository import Repositorio
+    from services.timbrado.repository import Repositorio, TimbradoConocido
 
 
 def recuperar_timbrado(
@@ -43,14 +43,19 @@ def recuperar_timbrado(
             raise no_encontrado("un timbre previo de este comprobante")
         if hallado.tfd is None:
             raise domain.pendiente()
-        return c.ResultadoDeTimbrado(
-            uuid=hallado.uuid,
-            xml=insertar(bytes(hallado.xml), bytes(hallado.tfd)).decode(),
-            idd=hallado.idd or str(hallado.uuid).upper(),
-            repetido=True,
-        )
+        return previo(hallado, None)
 
     return use_case
+
+
+def previo(hallado: TimbradoConocido, idd: str | None) -> c.ResultadoDeTimbrado:
+    """The answer to a repeat: the document as it was stamped. `hallado` has its TFD."""
+    return c.ResultadoDeTimbrado(
+        uuid=hallado.uuid,
+        xml=insertar(bytes(hallado.xml), bytes(hallado.tfd or b"")).decode(),
+        idd=idd or hallado.idd or str(hallado.uuid).upper(),
+        repetido=True,
+    )
 
 
 def huella_de(xml: bytes) -> tuple[bytes, str]:

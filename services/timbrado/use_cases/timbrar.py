@@ -22,6 +22,7 @@ from services.timbrado.domain import ilimitada, uso
 from services.timbrado.pac.protocolo import Rechazado, Solicitud
 from services.timbrado.use_cases.aplicaciones import Admitir, negar_ilimitada
 from services.timbrado.use_cases.envio import Envio, Hecho
+from services.timbrado.use_cases.recuperar import huella_de, previo
 from shared.contracts import timbrado as c
 from shared.crash import crash_point
 from shared.errors import Codigo, DomainError, campo_invalido, no_encontrado
@@ -97,10 +98,11 @@ class Timbrador:
             trabajos.append(trabajo)
         if por_huella:
             self._procesar(list(por_huella.values()))
+        previos = self._previos(solicitudes, ctis, trabajos)
         vistos: set[UUID] = set()
         resultados = []
-        for solicitud, trabajo in zip(solicitudes, trabajos, strict=True):
-            resultados.append(_resultado(solicitud, trabajo, vistos))
+        for i, (solicitud, trabajo) in enumerate(zip(solicitudes, trabajos, strict=True)):
+            resultados.append(previos.get(i) or _resultado(solicitud, trabajo, vistos))
         return c.ResultadosDeTimbrado(resultados=resultados)
 
     def validar(self, s: c.SolicitudDeTimbrado) -> c.ResultadoDeTimbrado:
@@ -142,6 +144,30 @@ class Timbrador:
             return _Trabajo(uuid4(), valido, cti, s.idd, s.contrasena, s.ip)
         except DomainError as exc:
             return exc
+
+    def _previos(
+        self,
+        solicitudes: Sequence[c.SolicitudDeTimbrado],
+        ctis: Sequence[CtiGuardada | None],
+        trabajos: Sequence[_Trabajo | DomainError],
+    ) -> dict[int, c.ResultadoDeTimbrado]:
+        """By place in the lot, earlier stamps of documents that only the passing of time refuses."""
+        tardias: dict[bytes, list[int]] = {}
+        for i, (s, cti, trabajo) in enumerate(zip(solicitudes, ctis, trabajos, strict=True)):
+            if cti is None or not isinstance(trabajo, DomainError):
+                continue
+            if trabajo.datos.get("codigo_sat") in domain.SEGUN_EL_MOMENTO:
+                tardias.setdefault(huella_de(s.xml.encode())[0], []).append(i)
+        if not tardias:
+            return {}
+        with self._uow() as uow:
+            conocidos = uow.repo.conocidos(list(tardias), [])
+        return {
+            i: previo(k, solicitudes[i].idd)
+            for k in conocidos
+            if k.tfd is not None
+            for i in tardias.get(bytes(k.huella), [])
+        }
 
     def _revisar_uso(self, cti: CtiGuardada, emisor: str, s: c.SolicitudDeTimbrado) -> CtiGuardada:
         """The CTI to spend with; what a remembered one refuses is read again, since its limits may have been eased."""
