@@ -11,10 +11,9 @@ import json
 import resource
 import select
 import signal
-import socket
 import sys
 
-from services.gateway.impresion.trama import LIMITE, MEMORIA, OCIO, PLAZO, Cortada, enviar, recibir
+from services.gateway.impresion.trama import LIMITE, MEMORIA, OCIO, PLAZO, Cortada, abrir, enviar, recibir
 
 
 def main(descriptor: int) -> None:
@@ -22,7 +21,7 @@ def main(descriptor: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORIA, MEMORIA))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    canal = socket.socket(fileno=descriptor)
+    canal = abrir(descriptor)
     signal.alarm(int(PLAZO))  # loading counts too
     from services.gateway.impresion.dibujo import dibujar
 

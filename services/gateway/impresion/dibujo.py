@@ -42,19 +42,25 @@ class Ilegible(ValueError):
 
 def dibujar(xml: bytes, *, cancelado: bool) -> bytes:
     """The PDF of a stamped document. Raises `Ilegible`."""
+    html = pagina(xml, cancelado=cancelado)
+    pdf: bytes = weasyprint.HTML(string=html, url_fetcher=solo_incrustado()).write_pdf()
+    return pdf
+
+
+def pagina(xml: bytes, *, cancelado: bool) -> str:
+    """What is drawn, as HTML; every value of the document is escaped. Raises `Ilegible`."""
     raiz = _sin_addenda(xml)
     timbre = raiz.find(f".//{_TFD}")
     if timbre is None:
         raise Ilegible("no stamp")
     documento = CFDI.from_string(etree.tostring(raiz, encoding="UTF-8"))
-    html = _plantilla.render(
+    html: str = _plantilla.render(
         c=documento,
         k=etree.QName(documento.tag).localname,
         cancelado=cancelado,
         de_prueba=_es_de_prueba(raiz, timbre),
     )
-    pdf: bytes = weasyprint.HTML(string=html, url_fetcher=solo_incrustado()).write_pdf()
-    return pdf
+    return html
 
 
 def solo_incrustado() -> Any:
