@@ -130,7 +130,7 @@ def test_cti_ilimitada_pago_anual_en_puntos(ilimitada: Ilimitada) -> None:
     visto = ilimitada.contrato()
     assert (visto["vigente"], visto["modalidad"], visto["en_proceso"]) == (True, "abierta", None)
     cti = s.get(f"/v1/ctis/{ilimitada.cti}").json()
-    assert (cti["tipo"], cti["saldo"]) == ("ilimitada", 0)
+    assert (cti["tipo"], cti["saldo"], cti["vigente_hasta"]) == ("ilimitada", 0, contrato["hasta"])
     for _ in range(3):
         assert ilimitada.timbrar().status_code == 200
     r = s.post(

@@ -7,6 +7,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.timbrado.domain import CtiGuardada, ilimitada
 from shared.errors import Codigo, DomainError
@@ -42,6 +44,20 @@ def cti(**datos: Any) -> CtiGuardada:
 )
 def test_a_year_is_of_the_calendar(desde: datetime, hasta: datetime) -> None:
     assert ilimitada.un_anio_despues(desde.astimezone(UTC)) == hasta
+
+
+@given(
+    st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)), st.timedeltas(timedelta(0), timedelta(days=3))
+)
+def test_nobody_gets_less_than_a_year_and_who_pays_later_ends_no_earlier(
+    naive: datetime, despues: timedelta
+) -> None:
+    desde = naive.replace(tzinfo=UTC)
+    fin = ilimitada.un_anio_despues(desde)
+    # An hour, because a year may begin in summer time and end in the winter's, as in 1996 to 2022.
+    assert timedelta(days=365, hours=-1) <= fin - desde <= timedelta(days=366, hours=1)
+    hora_del_cambio = timedelta(hours=1)
+    assert ilimitada.un_anio_despues(desde + despues) >= fin - hora_del_cambio
 
 
 def test_the_year_of_summer_time_has_an_hour_more() -> None:
