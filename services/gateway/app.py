@@ -26,6 +26,8 @@ RUTAS = (
     "transferencias",
     "comprobantes",
     "masivas",
+    "ventas_automaticas",
+    "estados_de_cuenta",
     "operacion",
     "lco",
     "ilimitadas",
