@@ -43,6 +43,8 @@ _MASIVAS = {
     " WHERE (aplicadas, rechazadas, timbres) <> (SELECT count(*) FILTER (WHERE f.rechazo IS NULL), count(f.rechazo),"
     " coalesce(sum(f.cantidad) FILTER (WHERE f.rechazo IS NULL), 0)"
     " FROM transferencias_masivas_filas f WHERE f.masiva_id = t.id)",
+    "rows of no bulk transfer": "SELECT count(*) FROM transferencias_masivas_filas f"
+    " WHERE NOT EXISTS (SELECT FROM transferencias_masivas t WHERE t.id = f.masiva_id)",
 }
 _VENTAS = "SELECT operacion FROM movimientos WHERE motivo IN ('transferencia', 'masiva', 'venta_automatica')"
 

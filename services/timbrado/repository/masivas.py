@@ -42,8 +42,8 @@ _LATER = text(
 # The movement's id is the operation's with the row's number in its last bytes: known again after a death, and
 # next to its neighbours in the index, which a random one would not be.
 _RESOLVE = text(
-    "INSERT INTO transferencias_masivas_filas (masiva_id, numero, cti, cantidad, importe, libro_id, operacion, rechazo)"
-    " SELECT :id, f.numero, f.cti, f.cantidad, f.importe, c.libro_id,"
+    "INSERT INTO transferencias_masivas_filas (masiva_id, numero, cti, cantidad, importe, libro_id, cliente_id, nic,"
+    " operacion, rechazo) SELECT :id, f.numero, f.cti, f.cantidad, f.importe, c.libro_id, c.cliente_id, c.nic,"
     " CASE WHEN c.tipo = 'estandar' THEN CAST(:raiz || lpad(to_hex(f.numero), 8, '0') AS uuid) END,"
     " CASE WHEN c.id IS NULL THEN 'no_existe' WHEN c.tipo <> 'estandar' THEN 'ilimitada' END"
     " FROM (SELECT CAST(:desde AS integer) + u.n AS numero, u.* FROM transferencias_masivas m,"
@@ -71,12 +71,11 @@ _ANY_REFUSED = text(
 )
 _EVENTS = (
     "SELECT jsonb_build_object('cuenta_id', CAST(:cuenta_id AS text), 'origen', CAST(:origen AS text),"
-    " 'en', CAST(:en AS text), 'transferencias', to_jsonb(array_agg(f.operacion)),"
-    " 'clientes', to_jsonb(array_agg(c.cliente_id)), 'nics', to_jsonb(array_agg(c.nic)),"
-    " 'ctis', to_jsonb(array_agg(f.cti)), 'cantidades', to_jsonb(array_agg(f.cantidad)),"
-    " 'importes', to_jsonb(array_agg(CAST(f.importe AS text)))) AS carga"
-    " FROM transferencias_masivas_filas f JOIN ctis c ON c.id = f.cti"
-    " WHERE f.masiva_id = :id AND f.numero > :desde AND f.rechazo IS NULL GROUP BY (f.numero - 1) / :ventas"
+    " 'en', CAST(:en AS text), 'transferencias', to_jsonb(array_agg(operacion)),"
+    " 'clientes', to_jsonb(array_agg(cliente_id)), 'nics', to_jsonb(array_agg(nic)),"
+    " 'ctis', to_jsonb(array_agg(cti)), 'cantidades', to_jsonb(array_agg(cantidad)),"
+    " 'importes', to_jsonb(array_agg(CAST(importe AS text)))) AS carga"
+    f"{_FIT} GROUP BY (numero - 1) / :ventas"
 )
 _PROGRESS = text(
     "UPDATE transferencias_masivas SET aplicadas = aplicadas + :aplicadas, rechazadas = rechazadas + :rechazadas,"
