@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -33,6 +34,7 @@ from satcfdi.pacs.finkok import DocumentStatus, Finkok
 from satcfdi.pacs.swsapien import SWSapien
 
 from deploy.local import instalar
+from shared.testing import cfdi
 from tests.sistema import Sistema
 
 AJENOS = Path(__file__).parent / "clientes_ajenos"
@@ -81,6 +83,11 @@ def firmada(sistema: Sistema, uuid: str) -> Cancelacion:
     folio = Folio(uuid, CancelReason.COMPROBANTE_EMITIDO_CON_ERRORES_SIN_RELACION.value)
     ahora = datetime.now(CENTRO).replace(tzinfo=None, microsecond=0)
     return Cancelacion(Signer.load(certificate=cer, key=key, password="12345678a"), folio, fecha=ahora)
+
+
+def infinito(quien: tuple[str, str]) -> str:
+    """A token of SW's that does not expire: base64url of the credentials."""
+    return base64.urlsafe_b64encode(":".join(quien).encode()).decode()
 
 
 def uuid_de(xml: str | bytes) -> str:
@@ -306,6 +313,32 @@ def test_un_cliente_del_contrato_de_induxsoft(sistema: Sistema, quien: tuple[str
         Induxsoft(sistema.url, quien[0], "otra-cosa")("/comprobantes/timbrar/", xml=xml.decode(), nb64=True)
 
 
+def test_una_constancia_de_retenciones_por_cada_dialecto(sistema: Sistema, quien: tuple[str, str]) -> None:
+    xml = cfdi.retencion(sistema.emisor, uuid4().hex[:12])
+    with cuesta(sistema, 1):
+        finkok = zeep.Client(f"{sistema.url}/servicios/soap/retentions.wsdl").service
+        hecho = finkok.stamp(xml, *quien)
+        assert (uuid_de(hecho.xml), hecho.Incidencias) == (hecho.UUID, None)
+        assert finkok.stamped(xml, *quien).UUID == hecho.UUID
+        por_json = Induxsoft(sistema.url, *quien)("/cr/timbrado/", xml=xml.decode(), nb64=True)
+        assert (por_json["uuid"], por_json["tpo"]) == (hecho.UUID, "cr")
+        r = requests.post(
+            f"{sistema.url}/retencion/stamp/v4",
+            files={"xml": ("xml", xml, "text/xml")},
+            headers={"Authorization": f"Bearer {infinito(quien)}"},
+            timeout=30,
+        )
+        assert r.json()["data"]["uuid"] == hecho.UUID
+        assert r.json()["data"]["noCertificadoCFDI"] == sistema.emisor.numero
+    cer, key = csd(sistema, quien[1])
+    cliente = zeep.Client(f"{sistema.url}/servicios/soap/retentions.wsdl")
+    tipos = cliente.type_factory("apps.services.soap.core.views")
+    uno = tipos.UUID()
+    uno.UUID, uno.Motivo = hecho.UUID, "03"
+    r = cliente.service.cancel(tipos.UUIDArray(uno), *quien, RFC, cer, key, False)
+    assert (r.CodEstatus, r.Folios.Folio[0].UUID) == (None, hecho.UUID)
+
+
 # --- refusals, in each one's form ------------------------------------------------------------------------
 
 
@@ -337,11 +370,10 @@ def por_finkok(sistema: Sistema, quien: tuple[str, str], xml: bytes) -> str:
 
 
 def por_sw(sistema: Sistema, quien: tuple[str, str], xml: bytes) -> str:
-    infinito = base64.urlsafe_b64encode(":".join(quien).encode()).decode()
     r = requests.post(
         f"{sistema.url}/cfdi33/stamp/v4",
         files={"xml": ("xml", xml, "text/xml")},
-        headers={"Authorization": f"Bearer {infinito}"},
+        headers={"Authorization": f"Bearer {infinito(quien)}"},
         timeout=30,
     )
     assert r.status_code >= 400

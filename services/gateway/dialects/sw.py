@@ -99,8 +99,8 @@ class Sw(Dialecto):
 
     def fallo(self, error: DomainError) -> Respuesta:
         """`{message, messageDetail, data, status: error}`."""
-        espera = REINTENTAR.get(error.code)
-        headers = (("Retry-After", str(espera)),) if espera is not None else ()
+        espera = error.datos.get("reintentar_en", REINTENTAR.get(error.code))
+        headers = (("Retry-After", str(espera)),) if isinstance(espera, int) else ()
         return _json(
             {
                 "message": _mensaje(error),
