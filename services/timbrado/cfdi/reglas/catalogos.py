@@ -3,6 +3,7 @@
 Decimals are satcfdi's `catalogs.db`. Columns that it leaves out are here, as published in catCFDI_V_4 (2024–
 2026): c_RegimenFiscal "aplica para tipo persona" and c_UsoCFDI "régimen fiscal receptor". Keys whose columns
 changed between publications, or that are there no more (609, 622, 628–630, P01), are left out: not checked.
+Neither is 606 of a company: the SAT's own test environment has stamped it (corpus).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Final
 
 from services.timbrado.cfdi.zonas import catalogo
 
-SOLO_FISICAS: Final = frozenset(["605", "606", "607", "608", "611", "612", "614", "615", "616", "621", "625"])
+SOLO_FISICAS: Final = frozenset(["605", "607", "608", "611", "612", "614", "615", "616", "621", "625"])
 SOLO_MORALES: Final = frozenset(["601", "603", "620", "623", "624"])
 
 _EMPRESARIALES: Final = frozenset(

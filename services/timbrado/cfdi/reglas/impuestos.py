@@ -22,8 +22,9 @@ from services.timbrado.cfdi.reglas.vista import (
     redondea_a,
 )
 
-Sumas = dict[tuple[str, str | None, Decimal | None], list[Decimal]]
-"""(tax, factor, rate) → [bases, amounts] of the concepts; retentions by tax alone."""
+Grupo = tuple[str, str | None, Decimal | None]
+Sumas = dict[Grupo, list[Decimal]]
+"""(tax, factor, rate) → [bases, amounts] of the concepts, and how often the document has it."""
 
 
 def nodo_de_mas(v: Vista) -> Hallazgo | None:
@@ -82,6 +83,8 @@ def sumas_de_traslados(v: Vista) -> Sumas:
     for c in v.conceptos:
         for t in c.traslados:
             _agregar(sumas, t.grupo, t)
+    for t in v.traslados:
+        sumas.setdefault(t.grupo, [CERO, CERO, CERO])[2] += 1
     return sumas
 
 
@@ -91,12 +94,14 @@ def sumas_de_retenciones(v: Vista) -> Sumas:
     for c in v.conceptos:
         for t in c.retenciones:
             _agregar(sumas, (t.impuesto, None, None), t)
+    for t in v.retenciones:
+        sumas.setdefault((t.impuesto, None, None), [CERO, CERO, CERO])[2] += 1
     return sumas
 
 
-def retencion_repetida(v: Vista, t: Impuesto, _: Sumas) -> Hallazgo | None:
+def retencion_repetida(v: Vista, t: Impuesto, sumas: Sumas) -> Hallazgo | None:  # noqa: ARG001
     """One retention per tax."""
-    if any(otro.impuesto == t.impuesto for otro in v.retenciones if otro is not t):
+    if sumas[t.impuesto, None, None][2] > 1:
         return Hallazgo(
             t.nodo, "Impuesto", f"Hay más de una Retencion del impuesto {t.impuesto}. Súmelas en una."
         )
@@ -110,7 +115,7 @@ def decimales_de_la_retencion(v: Vista, t: Impuesto, _: Sumas) -> Hallazgo | Non
 
 def importe_de_la_retencion(v: Vista, t: Impuesto, sumas: Sumas) -> Hallazgo | None:
     """The rounded sum of the concepts' retentions of that tax."""
-    return _cuadra(v, t, "Importe", t.importe, sumas.get((t.impuesto, None, None)), 1)
+    return _cuadra(v, t, "Importe", t.importe, sumas[t.impuesto, None, None][1])
 
 
 RETENCION: Final[tuple[tuple[str, Callable[[Vista, Impuesto, Sumas], Hallazgo | None]], ...]] = (
@@ -127,12 +132,12 @@ def decimales_de_la_base(v: Vista, t: Impuesto, _: Sumas) -> Hallazgo | None:
 
 def base_del_traslado(v: Vista, t: Impuesto, sumas: Sumas) -> Hallazgo | None:
     """The rounded sum of the concepts' bases of that tax, factor and rate."""
-    return _cuadra(v, t, "Base", t.base, sumas.get(t.grupo), 0)
+    return _cuadra(v, t, "Base", t.base, sumas[t.grupo][0])
 
 
-def traslado_repetido(v: Vista, t: Impuesto, _: Sumas) -> Hallazgo | None:
+def traslado_repetido(v: Vista, t: Impuesto, sumas: Sumas) -> Hallazgo | None:  # noqa: ARG001
     """One transfer per tax, factor and rate."""
-    if any(otro.grupo == t.grupo for otro in v.traslados if otro is not t):
+    if sumas[t.grupo][2] > 1:
         return Hallazgo(
             t.nodo,
             "Impuesto",
@@ -153,7 +158,7 @@ def decimales_del_traslado(v: Vista, t: Impuesto, _: Sumas) -> Hallazgo | None:
 
 def importe_del_traslado(v: Vista, t: Impuesto, sumas: Sumas) -> Hallazgo | None:
     """The rounded sum of the concepts' amounts of that tax, factor and rate."""
-    return _cuadra(v, t, "Importe", t.importe, sumas.get(t.grupo), 1)
+    return _cuadra(v, t, "Importe", t.importe, sumas[t.grupo][1])
 
 
 TRASLADO: Final[tuple[tuple[str, Callable[[Vista, Impuesto, Sumas], Hallazgo | None]], ...]] = (
@@ -167,10 +172,10 @@ TRASLADO: Final[tuple[tuple[str, Callable[[Vista, Impuesto, Sumas], Hallazgo | N
 """Code and rule in the order of the matrix."""
 
 
-def _agregar(sumas: Sumas, grupo: tuple[str, str | None, Decimal | None], t: Impuesto) -> None:
+def _agregar(sumas: Sumas, grupo: Grupo, t: Impuesto) -> None:
     suma = sumas.get(grupo)
     if suma is None:
-        sumas[grupo] = [t.base, t.importe or CERO]
+        sumas[grupo] = [t.base, t.importe or CERO, CERO]
     else:
         suma[0] += t.base
         suma[1] += t.importe or CERO
@@ -217,16 +222,11 @@ def _decimales(v: Vista, t: Impuesto, atributo: str, valor: Decimal | None) -> H
     )
 
 
-def _cuadra(
-    v: Vista, t: Impuesto, atributo: str, valor: Decimal | None, suma: list[Decimal] | None, cual: int
-) -> Hallazgo | None:
-    if valor is None:
-        return None
-    esperado = suma[cual] if suma is not None else CERO
-    if redondea_a(valor, esperado, v.decimales):
+def _cuadra(v: Vista, t: Impuesto, atributo: str, valor: Decimal | None, suma: Decimal) -> Hallazgo | None:
+    if valor is None or redondea_a(valor, suma, v.decimales):
         return None
     return Hallazgo(
         t.nodo,
         atributo,
-        f"{atributo} es {valor} y los conceptos con ese impuesto suman {esperado}. Corrija uno de los dos.",
+        f"{atributo} es {valor} y los conceptos con ese impuesto suman {suma}. Corrija uno de los dos.",
     )
