@@ -44,22 +44,26 @@ _LATER = text(
     " estado = CASE WHEN :fallida THEN 'fallida' ELSE estado END WHERE id = :id AND estado = 'en_curso'"
 )
 _LOCK = text("SELECT 1 FROM conciliaciones WHERE id = :id AND estado = 'en_curso' FOR UPDATE")
-# FechaTimbrado is inside the TFD: terminado_en narrows what is read (BRIN), the text decides. Central time.
+# FechaTimbrado (central time) is inside the TFD: terminado_en narrows what is read (BRIN), the text decides. As
+# PACs write it its place is a byte search, many times faster than the expression that takes any XML.
+_STAMPED_AT = (
+    "CAST(CASE WHEN position(CAST('FechaTimbrado=\"' AS bytea) IN t.tfd) > 0"
+    " THEN convert_from(substring(t.tfd FROM position(CAST('FechaTimbrado=\"' AS bytea) IN t.tfd) + 15 FOR 19), 'UTF8')"
+    " ELSE substring(convert_from(t.tfd, 'UTF8') FROM 'FechaTimbrado\\s*=\\s*[\"'']\\s*([0-9T:-]{19})') END AS timestamp)"
+    " AT TIME ZONE 'America/Mexico_City'"
+)
 _COMPARE = text(
-    "WITH aqui AS MATERIALIZED (SELECT t.uuid, t.emisor, f.en FROM timbrados t CROSS JOIN LATERAL (SELECT"
-    " CAST(substring(convert_from(t.tfd, 'UTF8') FROM 'FechaTimbrado *= *[\"'']([0-9T:-]{19})') AS timestamp)"
-    " AT TIME ZONE 'America/Mexico_City' AS en) f"
+    f"WITH aqui AS MATERIALIZED (SELECT t.uuid, t.emisor, f.en FROM timbrados t CROSS JOIN LATERAL (SELECT {_STAMPED_AT}"
+    " AS en OFFSET 0) f"
     " WHERE t.pac = :pac AND t.estado = 'timbrado' AND t.terminado_en >= CAST(:desde AS timestamptz) - interval '1 hour'"
     " AND t.creado_en < CAST(:hasta AS timestamptz) + interval '1 hour' AND f.en >= :desde AND f.en < :hasta),"
     " lineas AS MATERIALIZED (SELECT uuid, emisor, en FROM conciliacion_lineas WHERE conciliacion_id = :id),"
     " vistas AS ("
     "  SELECT a.uuid, 'falta_en_pac' AS tipo, CAST(NULL AS text) AS emisor_pac, a.emisor AS emisor_aqui, a.en"
     "  FROM aqui a WHERE NOT EXISTS (SELECT 1 FROM lineas l WHERE l.uuid = a.uuid)"
-    "  UNION ALL SELECT l.uuid, 'falta_aqui', nullif(l.emisor, ''), NULL, l.en FROM lineas l"
-    "  WHERE l.en >= :desde AND l.en < :hasta AND NOT EXISTS (SELECT 1 FROM timbrados t WHERE t.uuid = l.uuid)"
-    "  UNION ALL SELECT l.uuid, 'emisor_distinto', l.emisor, t.emisor, l.en FROM lineas l"
-    "  JOIN timbrados t ON t.uuid = l.uuid WHERE l.emisor <> '' AND l.emisor <> t.emisor"
-    "  AND l.en >= :desde AND l.en < :hasta),"
+    "  UNION ALL SELECT l.uuid, CASE WHEN t.uuid IS NULL THEN 'falta_aqui' ELSE 'emisor_distinto' END,"
+    "  nullif(l.emisor, ''), t.emisor, l.en FROM lineas l LEFT JOIN timbrados t ON t.uuid = l.uuid"
+    "  WHERE l.en >= :desde AND l.en < :hasta AND (t.uuid IS NULL OR (l.emisor <> '' AND l.emisor <> t.emisor))),"
     " puestas AS (INSERT INTO diferencias_pac (conciliacion_id, uuid, tipo, emisor_pac, emisor_aqui, timbrado_en)"
     "  SELECT :id, uuid, tipo, emisor_pac, emisor_aqui, en FROM vistas"
     "  ON CONFLICT (conciliacion_id, uuid) DO UPDATE SET tipo = EXCLUDED.tipo, emisor_pac = EXCLUDED.emisor_pac,"
