@@ -54,6 +54,9 @@ verify: install-python ## Check the books of the running system: ledgers, holds,
 lco: install-python ## Load the SAT's LCO: make lco archivo="LCO_…_1.XML.gz LCO_…_2.XML.gz" (forzar=1: although shorter)
 	@$(PY) -m deploy.lanzar .run/entorno/herramientas.env deploy.local.cargar_lco $(archivo) $(if $(forzar),--forzar)
 
+verificar-estado: ## Check statements offline: make verificar-estado f="noviembre.json diciembre.json"
+	@$(PYTHON3); python3 shared/ledger/verificar.py $(f)
+
 check: install-python ## Format, lint, types, imports, unit and contract tests
 	@$(PY) -m deploy.local.comprobar check
 

@@ -46,6 +46,17 @@ _MASIVAS = {
     "rows of no bulk transfer": "SELECT count(*) FROM transferencias_masivas_filas f"
     " WHERE NOT EXISTS (SELECT FROM transferencias_masivas t WHERE t.id = f.masiva_id)",
 }
+_AUTOMATICAS = {
+    "automatic sales whose threshold is not their minimum": "SELECT count(*) FROM ventas_automaticas v"
+    " JOIN cuentas c ON c.id = v.libro_id WHERE c.umbral IS DISTINCT FROM CASE WHEN v.espera IS NULL THEN v.minimo END",
+    "automatic sales whose last one has no movement": "SELECT count(*) FROM ventas_automaticas v"
+    " WHERE v.ultima_operacion IS NOT NULL AND NOT EXISTS (SELECT FROM movimientos m WHERE m.operacion = v.ultima_operacion"
+    " AND m.motivo = 'venta_automatica' AND m.destino = v.libro_id AND m.cantidad = v.ultima_cantidad)",
+    "CTI whose consumption by hour is not their stampings": "SELECT count(*) FROM (SELECT t.cti, count(*) AS n"
+    " FROM movimientos m JOIN timbrados t ON t.id = m.operacion WHERE m.motivo = 'timbrado' AND NOT EXISTS"
+    " (SELECT FROM por_sellar p WHERE p.movimiento_id = m.id) GROUP BY t.cti) s FULL JOIN"
+    " (SELECT cti, sum(cantidad) AS n FROM consumo_por_hora GROUP BY cti) h USING (cti) WHERE s.n IS DISTINCT FROM h.n",
+}
 _VENTAS = "SELECT operacion FROM movimientos WHERE motivo IN ('transferencia', 'masiva', 'venta_automatica')"
 
 
@@ -64,7 +75,9 @@ def verificar(bases: dict[str, Engine], plazo: float = PLAZO) -> list[str]:
                 connection.execute(text("SET statement_timeout = 0"))
                 problemas += [f"{servicio}: {p}" for p in sealing.verify(connection)]
     if "timbrado" in bases:
-        problemas += [f"timbrado: {n} {que}" for que, n in _counts(bases["timbrado"], _STAMPS | _MASIVAS)]
+        problemas += [
+            f"timbrado: {n} {que}" for que, n in _counts(bases["timbrado"], _STAMPS | _MASIVAS | _AUTOMATICAS)
+        ]
     if "timbrado" in bases and "facturacion" in bases:
         # A published event may still wait for its consumer.
         while (ventas := _ventas(bases["timbrado"], bases["facturacion"])) and time.monotonic() < limite:
@@ -83,6 +96,7 @@ def _pendientes(bases: dict[str, Engine]) -> list[str]:
             consultas["bulk transfers not finished"] = (
                 "SELECT count(*) FROM transferencias_masivas WHERE terminada_en IS NULL"
             )
+            consultas["CTI below their minimum not attended"] = "SELECT count(*) FROM bajo_umbral"
         out += [f"{servicio}: {n} {que}" for que, n in _counts(engine, consultas)]
     if "timbrado" in bases and "puntos" in bases:
         out += cobros(bases["timbrado"], bases["puntos"])
