@@ -35,6 +35,8 @@ class Pedido:
     segundos: float
     repetir: bool = False
     """Warm-up: the first document again and again, once per CTI and round, until `hasta` are sent."""
+    por_segundo: float | None = None
+    """Paced: the n-th request is due at n / por_segundo, and its latency counts from then."""
 
 
 @dataclass(slots=True)
@@ -61,6 +63,7 @@ class _Carga:
             base64.b64encode(f"{cti}:{pedido.contrasena}".encode()).decode().encode() for cti in pedido.ctis
         ]
         self._siguiente = pedido.desde
+        self._turnos = 0
         self._inicio = (
             f"POST {pedido.ruta} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/xml\r\n".encode()
         )
@@ -94,7 +97,7 @@ class _Carga:
         while (peticion := self.peticion()) is not None:
             if conexion is None or conexion.cerrada:
                 _, conexion = await loop.create_connection(_Conexion, "127.0.0.1", self.p.puerto)
-            inicio = time.perf_counter()
+            inicio = await self._turno()
             try:
                 estado, cuerpo = await asyncio.wait_for(conexion.pedir(peticion), 20)
             except (OSError, TimeoutError) as exc:
@@ -103,6 +106,16 @@ class _Carga:
             self._anotar(estado, cuerpo, inicio)
         if conexion is not None:
             conexion.cerrar()
+
+    async def _turno(self) -> float:
+        """Wait until the request is due; answers when it was, so that a late one counts its wait."""
+        if self.p.por_segundo is None:
+            return time.perf_counter()
+        debida = self.comienzo + self._turnos / self.p.por_segundo
+        self._turnos += 1
+        if (falta := debida - time.perf_counter()) > 0:
+            await asyncio.sleep(falta)
+        return debida
 
     def _anotar(self, estado: int, cuerpo: bytes, inicio: float) -> None:
         self.ultima = time.perf_counter()
