@@ -83,12 +83,15 @@ MARGEN_DE_RELEVO = 2.0
 def _contrasena(bus: BusWorker, contrato: Rpc[Any, Any], payload: dict[str, Any]) -> Contrasena:
     """The password that a call sets, hashed before its transaction begins: argon2 holds no connection or lock.
 
-    A replay is answered from what is stored, and this one is thrown away.
+    A replay is answered from what is stored and sets none, so its hash is left empty: it pays no argon2.
     """
     with bus.guarded(contrato.servicio):
-        elegida = getattr(load(contrato.peticion, payload), "contrasena", None)
+        peticion = load(contrato.peticion, payload)
+        elegida = getattr(peticion, "contrasena", None)
         texto = generar_contrasena() if elegida is None else revisar_contrasena(elegida)
-        return Contrasena(texto, str(offload(hash_password, texto)), elegida is None)
+        with bus.uow() as uow:
+            repetida = uow.repo.respondida(contrato.nombre, peticion.clave)
+        return Contrasena(texto, "" if repetida else str(offload(hash_password, texto)), elegida is None)
 
 
 class Vistas(DependencyProvider):  # type: ignore[misc]

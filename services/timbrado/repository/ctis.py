@@ -53,6 +53,7 @@ _PASSWORD = text(
     "UPDATE ctis SET hash_contrasena = :hash, anterior_hasta = CAST(:hasta AS timestamptz),"
     " hash_anterior = CASE WHEN CAST(:hasta AS timestamptz) IS NOT NULL THEN hash_contrasena END WHERE id = :id"
 )
+_ANSWERED = text("SELECT EXISTS (SELECT FROM idempotency WHERE contrato = :contrato AND clave = :clave)")
 _FORGET_EARLIER = text(
     "UPDATE ctis SET hash_anterior = NULL, anterior_hasta = NULL WHERE anterior_hasta <= now()"
 )
@@ -132,6 +133,13 @@ class Ctis(Base):
         self.libro.tomar([cti.libro_id])
         # What was read before the lock may have changed meanwhile.
         return self.cti_de(cuenta_id, id_)
+
+    def respondida(self, contrato: str, clave: str) -> bool:
+        """Whether a call with this key was answered, so that nothing has to be prepared for its replay.
+
+        Keys never expire (domain: Balances, 3), so one that was answered stays so.
+        """
+        return bool(self._session.execute(_ANSWERED, {"contrato": contrato, "clave": clave}).scalar())
 
     def poner_contrasena(self, id_: str, hash_: str, anterior_hasta: datetime | None = None) -> None:
         """Replace the password's hash; the caller bumps the account's version in the same transaction.

@@ -198,6 +198,7 @@ def _abrir(
 
 
 def _poner(uow: UnitOfWork[Repositorio], cti: CtiGuardada, nueva: Contrasena, traslape_horas: int) -> None:
+    assert nueva.hash, "only a replay comes without a hash, and a replay sets nothing"
     hasta = None
     if traslape_horas and cti.hash_contrasena is not None:
         hasta = uow.ahora + timedelta(hours=traslape_horas)
