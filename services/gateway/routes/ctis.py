@@ -85,7 +85,7 @@ class BloqueoEntrada(Esquema):
 
 
 class ReactivacionEntrada(Esquema):
-    motivo = fields.String(load_default=None, allow_none=True, validate=c.MOTIVO)
+    motivo = fields.String(load_default=None, allow_none=True, validate=c.MOTIVO_DE_BLOQUEO)
 
 
 class ContrasenaEntrada(Esquema):

@@ -15,7 +15,7 @@ CONTRASENA = validate.Length(min=8, max=128, error="La contraseña debe tener de
 LIMITE = validate.Range(min=1, max=200)
 #: Text that PostgreSQL and UTF-8 can hold.
 SIN_NULOS = validate.Regexp(r"[^\x00\ud800-\udfff]*\Z", error="El texto tiene caracteres que no se admiten.")
-MOTIVO = validate.And(
+MOTIVO_DE_BLOQUEO = validate.And(
     SIN_NULOS, validate.Length(max=500, error="El motivo debe tener a lo más 500 caracteres.")
 )
 CONTRASENA_TEXTO = validate.And(SIN_NULOS, CONTRASENA)
@@ -160,7 +160,7 @@ class BloquearCti(PeticionConClave):
     cuenta_id: UUID
     cti: str
     bloqueada: bool
-    motivo: str | None = field(default=None, metadata={"validate": MOTIVO})
+    motivo: str | None = field(default=None, metadata={"validate": MOTIVO_DE_BLOQUEO})
     actor: str = ""
     origen_ip: str = ""
 
