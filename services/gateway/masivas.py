@@ -1,8 +1,9 @@
 """The rows of a bulk transfer as they come: JSON or CSV, read strictly and fast into columns of text.
 
-A loop by hand, because marshmallow's 40 µs per row are 2 s of 50,000. It runs in a native thread when there is
-much to read, so that the other requests go on. Nothing here needs the request or a database: whether a CTI
-exists, and the stock, are the service's to say.
+No marshmallow, whose 40 µs per row are 2 s of 50,000: whole columns are checked at once, and only when something
+is not as it should be does a loop by hand look for the rows to name. It runs in a native thread when there is much
+to read, so that the other requests go on. Nothing here needs the request or a database: whether a CTI exists, and
+the stock, are the service's to say.
 """
 
 from __future__ import annotations
@@ -10,12 +11,19 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from shared.contracts.timbrado import CANTIDAD_MAXIMA, FILAS_MAXIMAS
+from shared.contracts.timbrado import (
+    CANTIDAD_MAXIMA,
+    COLUMNA_CANTIDADES,
+    COLUMNA_CTIS,
+    COLUMNA_IMPORTES,
+    FILAS_MAXIMAS,
+)
 from shared.errors import Codigo, DomainError, campo_invalido
 from shared.messaging.cpu import offload
 
@@ -28,6 +36,9 @@ _MUCHO = 64 * 1024
 _cti = re.compile(r"[A-Za-z0-9._@-]{3,64}").fullmatch
 _importe = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,2})?").fullmatch
 _cantidad = re.compile(r"[0-9]{1,9}").fullmatch
+_columna_ctis = re.compile(COLUMNA_CTIS).match
+_columna_cantidades = re.compile(COLUMNA_CANTIDADES).match
+_columna_importes = re.compile(COLUMNA_IMPORTES).match
 
 _OBLIGATORIO = "Este campo es obligatorio."
 _DESCONOCIDO = "Este campo no existe. Quítelo o revise cómo está escrito."
@@ -99,6 +110,35 @@ def _de_json(cuerpo: bytes) -> Filas:
         raise campo_invalido("filas", "Debe ser una lista de filas con cti, cantidad e importe.")
     opciones = _opciones(datos)
     _contar(len(filas))
+    try:
+        if set(map(len, filas)) == {len(CAMPOS)}:
+            ctis, cantidades, importes = ([fila[campo] for fila in filas] for campo in CAMPOS)
+            if set(map(type, cantidades)) == {int}:
+                buenas = _de_un_golpe(ctis, cantidades, importes, opciones)
+                if buenas:
+                    return buenas
+    except (KeyError, TypeError):
+        pass
+    return _de_una_en_una(filas, opciones)
+
+
+def _de_un_golpe(
+    ctis: Sequence[str], cantidades: Sequence[int], importes: Sequence[str], opciones: dict[str, bool]
+) -> Filas | None:
+    """The rows when all are good and their amounts have two decimals; None when they have to be looked at."""
+    filas = Filas(",".join(ctis), ",".join(map(str, cantidades)), ",".join(importes), opciones)
+    # An id or an amount with a comma in it would pass for two.
+    buenas = (
+        min(cantidades) >= 1
+        and max(cantidades) <= CANTIDAD_MAXIMA
+        and filas.ctis.count(",") == filas.importes.count(",") == len(ctis) - 1
+        and _columna_ctis(filas.ctis)
+        and _columna_importes(filas.importes)
+    )
+    return filas if buenas else None
+
+
+def _de_una_en_una(filas: list[Any], opciones: dict[str, bool]) -> Filas:
     errores = _Errores()
     ctis: list[str] = []
     cantidades: list[int] = []
@@ -186,6 +226,18 @@ def _de_csv(cuerpo: bytes) -> Filas:
 
 def _de_celdas(filas: list[list[str]], lugares: list[int]) -> Filas:
     _contar(len(filas))
+    if set(map(len, filas)) == {len(CAMPOS)}:
+        ctis, cantidades, importes = ([fila[lugar] for fila in filas] for lugar in lugares)
+        # int() alone would take blanks, signs and the digits of other scripts.
+        juntas = ",".join(cantidades)
+        if juntas.count(",") == len(filas) - 1 and _columna_cantidades(juntas):
+            buenas = _de_un_golpe(ctis, list(map(int, cantidades)), importes, {})
+            if buenas:
+                return buenas
+    return _de_celdas_una_en_una(filas, lugares)
+
+
+def _de_celdas_una_en_una(filas: list[list[str]], lugares: list[int]) -> Filas:
     errores = _Errores()
     ctis: list[str] = []
     cantidades: list[str] = []

@@ -16,9 +16,13 @@ CANTIDAD_MAXIMA = 100_000_000
 LIMITE = validate.Range(min=1, max=200)
 
 _FORMA = "Las filas no tienen la forma esperada. Envíe cti, cantidad e importe de cada una."
-_CTIS = validate.Regexp(r"(?:[A-Za-z0-9._@-]{3,64},)*[A-Za-z0-9._@-]{3,64}\Z", error=_FORMA)
-_CANTIDADES = validate.Regexp(r"(?:[0-9]{1,9},)*[0-9]{1,9}\Z", error=_FORMA)
-_IMPORTES = validate.Regexp(r"(?:[0-9]{1,12}\.[0-9]{2},)*[0-9]{1,12}\.[0-9]{2}\Z", error=_FORMA)
+#: The form of each column, whole.
+COLUMNA_CTIS = r"(?:[A-Za-z0-9._@-]{3,64},)*[A-Za-z0-9._@-]{3,64}\Z"
+COLUMNA_CANTIDADES = r"(?:[0-9]{1,9},)*[0-9]{1,9}\Z"
+COLUMNA_IMPORTES = r"(?:[0-9]{1,12}\.[0-9]{2},)*[0-9]{1,12}\.[0-9]{2}\Z"
+_CTIS = validate.Regexp(COLUMNA_CTIS, error=_FORMA)
+_CANTIDADES = validate.Regexp(COLUMNA_CANTIDADES, error=_FORMA)
+_IMPORTES = validate.Regexp(COLUMNA_IMPORTES, error=_FORMA)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -88,6 +88,7 @@ def test_a_bad_row_is_named_by_number_and_field(mala: Any, campo: str) -> None:
     ("linea", "campo"),
     [
         ("ab,1,1.00", "cti"), ("CTI-1,1.5,1.00", "cantidad"), ("CTI-1,0,1.00", "cantidad"), ("CTI-1,,1.00", "cantidad"),
+        ('CTI-1,"1,2",1.00', "cantidad"), ('"CTI-1,CTI-2",1,1.00', "cti"),
         ("CTI-1,1,$1.00", "importe"), ("CTI-1,1", "fila"), ("CTI-1,1,1.00,x", "fila"), ('CTI-1,1,"1,250.00"', "importe"),
     ],
 )  # fmt: skip
