@@ -336,7 +336,7 @@ def test_many_at_once_each_with_its_result_and_a_simulation_that_changes_nothing
         )
         uow.session.execute(text("UPDATE ritmos SET dias = 1, tasas = '{420,420,420,420,420,420,420}'"))
         uow.commit()
-    pedido = {
+    pedido: dict[str, Any] = {
         "cuenta_id": banco.cm, "ctis": [banco.cti, "PROPIA", "AJENA", "ANUAL", "NO-HAY"], "minimo": 5,
         "abonar": 100, "importe": Decimal("90.00"), "tope_mensual": 150,
     }  # fmt: skip
