@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Hashable
+from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
 from functools import cache
@@ -21,6 +22,7 @@ import marshmallow as ma
 import marshmallow_dataclass
 import orjson
 
+from shared.contracts.rapido import Inusual, codec_de
 from shared.errors import Codigo, DomainError
 
 
@@ -121,6 +123,9 @@ def _build(cls: Any) -> ma.Schema:
 
 def load(cls: type[Req], data: Any) -> Req:
     """Payload from the wire to a dataclass. Raises `datos_invalidos` naming each bad field."""
+    with suppress(Inusual):
+        if (corto := codec_de(cast("Hashable", cls))) is not None:
+            return cast(Req, corto.load(data))
     try:
         return cast(Req, schema_of(cls).load(data))
     except ma.ValidationError as exc:
@@ -135,6 +140,9 @@ def dump(obj: Any) -> dict[str, Any]:
     """Dataclass to plain JSON-able values: text for Decimal, UUID and datetime."""
     if not is_dataclass(obj) or isinstance(obj, type):
         raise TypeError(f"not a contract payload: {obj!r}")
+    with suppress(Inusual):
+        if (corto := codec_de(type(obj))) is not None:
+            return corto.dump(obj)
     return cast("dict[str, Any]", schema_of(type(obj)).dump(obj))
 
 
