@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,10 +40,12 @@ class PacContado(PacSandbox):
     """The sandbox, counting what it is asked."""
 
     cancelados: list[SolicitudDeCancelacion]
+    calla_la_aceptacion = False
 
     def cancelar(self, s: SolicitudDeCancelacion) -> Any:
         self.cancelados.append(s)
-        return super().cancelar(s)
+        r: Any = super().cancelar(s)
+        return replace(r, en_proceso=False) if self.calla_la_aceptacion else r
 
 
 @dataclass
@@ -191,6 +193,20 @@ def test_with_acceptance_it_waits_for_the_receiver(
         assert notaria.filas(uuid) == ["rechazada", "en_proceso"]
 
 
+def test_a_provider_that_says_201_for_everything_cancels_nothing_before_the_sat_does(
+    notaria: Notaria,
+) -> None:
+    uuid, libre = notaria.timbrada(), notaria.timbrada(lineas=0)
+    notaria.pac.calla_la_aceptacion = True
+    try:
+        assert (notaria.cancelar(uuid).estado, notaria.cancelar(libre).estado) == ("en_proceso", "cancelada")
+    finally:
+        notaria.pac.calla_la_aceptacion = False
+    notaria.cancelador.responder(c.ResponderCancelacion(uuid=uuid, aceptada=True))
+    notaria.conciliar()
+    assert notaria.filas(uuid) == ["cancelada"]
+
+
 def test_the_same_again_is_the_first_and_another_motive_is_refused(notaria: Notaria) -> None:
     uuid = notaria.timbrada(lineas=0)
     clave = str(uuid4())
@@ -253,6 +269,16 @@ def test_the_sat_refuses_and_it_can_be_asked_again(notaria: Notaria) -> None:
     assert (hecha.estado, hecha.codigo) == ("rechazada", "204")
     assert "Cancele primero los relacionados" in (hecha.detalle or "")
     assert notaria.cancelar(uuid).estado == "cancelada"
+
+
+def test_a_retention_receipt_is_cancelled_by_the_service_of_its_own(notaria: Notaria) -> None:
+    [r] = notaria.banco.timbrar(cfdi.retencion(notaria.emisor, uuid4().int % 10**6))
+    assert r.uuid is not None, r.detail
+    hecha = notaria.cancelar(r.uuid)
+    assert hecha.estado == "cancelada"
+    folio, _ = solicitudes.leer(notaria.pac.cancelados[-1].xml)
+    assert folio.retencion
+    assert solicitudes.NS_RETENCION in (hecha.acuse or "")
 
 
 def test_motives_and_replacements(notaria: Notaria) -> None:

@@ -121,6 +121,7 @@ class Taller:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 pass_fds=[suyo.fileno()],
+                # A stop signals the gateway's group, and what it is drawing may still be answered.
                 start_new_session=True,
             )
         finally:

@@ -64,6 +64,17 @@ CODIGOS: Final = {
 }
 
 
+ESPERA_AL_RECEPTOR: Final = "El SAT recibió la solicitud. El receptor tiene tres días hábiles para aceptarla."
+ESPERA_AL_SAT: Final = (
+    "El SAT recibió la solicitud y aún no da el comprobante por cancelado. Seguimos preguntando."
+)
+SIN_RESPUESTA: Final = "El PAC aún no confirma que el SAT recibió la solicitud. Seguimos preguntando."
+SIN_RESPUESTA_NI_CSD: Final = (
+    f"{SIN_RESPUESTA} Si tarda, repita la petición con el CSD del emisor (certificado, llave y contrasena_llave): "
+    "algunos PAC cancelan solo así."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class TimbradoPorCancelar:
     """What a cancellation needs of a stamped document."""
@@ -201,7 +212,5 @@ def segun_el_sat(actual: EstadoDeCancelacion, estado: str, estatus: str) -> Dese
             "nuevo.",
         )
     if actual is EstadoDeCancelacion.SOLICITADA and limpio == "en proceso":
-        return Desenlace(
-            EstadoDeCancelacion.EN_PROCESO, detalle="El receptor tiene tres días hábiles para aceptarla."
-        )
+        return Desenlace(EstadoDeCancelacion.EN_PROCESO, detalle=ESPERA_AL_RECEPTOR)
     return None

@@ -62,7 +62,8 @@ _SETTLE = text(
     f" WHERE id = :id AND terminada_en IS NULL RETURNING {_COLUMNS}"
 )
 _AGAIN = text(
-    "UPDATE cancelaciones SET intentos = intentos + 1, proxima_en = now() + make_interval(secs => :espera)"
+    "UPDATE cancelaciones SET intentos = intentos + 1, proxima_en = now() + make_interval(secs => :espera),"
+    " detalle = coalesce(:detalle, detalle)"
     " WHERE id = :id AND terminada_en IS NULL"
 )
 _BY_ID = text(f"SELECT {_COLUMNS} FROM cancelaciones k WHERE k.id = :id")
@@ -140,9 +141,9 @@ class Cancelaciones(Base):
             ).first()
         )
 
-    def aplazar_cancelacion(self, id_: UUID, espera: float) -> None:
+    def aplazar_cancelacion(self, id_: UUID, espera: float, detalle: str | None) -> None:
         """Nothing was learned: ask again in so many seconds."""
-        self._session.execute(_AGAIN, {"id": id_, "espera": espera})
+        self._session.execute(_AGAIN, {"id": id_, "espera": espera, "detalle": detalle})
 
     def cancelacion(self, id_: UUID) -> CancelacionGuardada | None:
         """A request as it is now."""

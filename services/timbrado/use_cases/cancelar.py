@@ -29,11 +29,11 @@ from services.timbrado.domain.cancelacion import (
 from services.timbrado.pac.protocolo import (
     CancelacionAceptada,
     Csd,
+    Desconocido,
     EstadoSat,
     Motivo,
     PacCompleto,
     Rechazado,
-    ResultadoDeCancelacion,
     SolicitudDeCancelacion,
 )
 from services.timbrado.pac.sandbox import PacSandbox
@@ -183,10 +183,14 @@ class Cancelador:
             return self._aplazar(g)
         resultado = pac.cancelar(_para_el_pac(g, d, csd))
         crash_point("cancelacion.despues_del_pac")
-        desenlace = _desenlace(resultado)
-        if desenlace is None:
-            log.warning("cancelacion_incierta", uuid=str(d.uuid), pac=d.pac, resultado=str(resultado))
-            return self._aplazar(g)
+        match resultado:
+            case CancelacionAceptada():
+                desenlace = _aceptada(resultado, pac.estado(_para_el_pac(g, d)))
+            case Rechazado(codigo, mensaje):
+                desenlace = Desenlace(EstadoDeCancelacion.RECHAZADA, codigo, reglas.explicar(codigo, mensaje))
+            case _:
+                log.warning("cancelacion_incierta", uuid=str(d.uuid), pac=d.pac, resultado=str(resultado))
+                return self._aplazar(g, reglas.SIN_RESPUESTA if csd else reglas.SIN_RESPUESTA_NI_CSD)
         hecha = self._asentar(g, d, desenlace)
         crash_point("cancelacion.despues_de_asentar")
         return hecha
@@ -270,10 +274,10 @@ class Cancelador:
             uow.commit()
         return hecha if hecha is not None else self._releer(g)
 
-    def _aplazar(self, g: CancelacionGuardada) -> CancelacionGuardada:
+    def _aplazar(self, g: CancelacionGuardada, detalle: str | None = None) -> CancelacionGuardada:
         """Nothing was learned: its next turn comes later and later."""
         with self._uow() as uow:
-            uow.repo.aplazar_cancelacion(g.id, reglas.espera(g.estado, g.intentos) or 0.0)
+            uow.repo.aplazar_cancelacion(g.id, reglas.espera(g.estado, g.intentos) or 0.0, detalle)
             uow.commit()
         return self._releer(g)
 
@@ -332,18 +336,23 @@ def _para_el_pac(
     )
 
 
-def _desenlace(resultado: ResultadoDeCancelacion) -> Desenlace | None:
-    """What an answer to the request means; None: nobody knows."""
-    match resultado:
-        case CancelacionAceptada(codigo, acuse, en_proceso):
-            if en_proceso:
-                detalle = "El SAT recibió la solicitud. El receptor tiene tres días hábiles para aceptarla."
-                return Desenlace(EstadoDeCancelacion.EN_PROCESO, codigo, detalle, acuse)
-            return Desenlace(EstadoDeCancelacion.CANCELADA, codigo, "El comprobante está cancelado.", acuse)
-        case Rechazado(codigo, mensaje):
-            return Desenlace(EstadoDeCancelacion.RECHAZADA, codigo, reglas.explicar(codigo, mensaje))
-        case _:
-            return None
+def _aceptada(resultado: CancelacionAceptada, visto: EstadoSat | Desconocido) -> Desenlace:
+    """The SAT took the request. It is cancelled when the SAT's query says so and not before.
+
+    Several providers answer 201 alike whether or not the receiver has to accept, and the query may lag behind.
+    """
+    cancelada = isinstance(visto, EstadoSat) and reglas.segun_el_sat(
+        EstadoDeCancelacion.EN_PROCESO, visto.estado, ""
+    )
+    if cancelada and not resultado.en_proceso:
+        return Desenlace(
+            EstadoDeCancelacion.CANCELADA, resultado.codigo, "El comprobante está cancelado.", resultado.acuse
+        )
+    espera_al_receptor = resultado.en_proceso or (
+        isinstance(visto, EstadoSat) and visto.estatus_cancelacion.strip().lower() == "en proceso"
+    )
+    detalle = reglas.ESPERA_AL_RECEPTOR if espera_al_receptor else reglas.ESPERA_AL_SAT
+    return Desenlace(EstadoDeCancelacion.EN_PROCESO, resultado.codigo, detalle, resultado.acuse)
 
 
 def contrato_de(g: CancelacionGuardada) -> c.Cancelacion:
