@@ -79,6 +79,22 @@ ESQUEMAS: dict[str, Any] = {
         ),
         status={"type": "string", "enum": ["success"]},
     ),
+    "SwSaldoV2": _objeto(
+        ["data", "status"],
+        data=_objeto(
+            ["stampsBalance", "stampsUsed", "stampsAssigned", "isUnlimited", "expirationDate"],
+            idUserBalance=_texto(),
+            idUser=_texto(),
+            stampsBalance={"type": "integer"},
+            stampsUsed={"type": "integer"},
+            stampsAssigned={"type": "integer"},
+            isUnlimited={"type": "boolean"},
+            unlimited={"type": "boolean"},
+            expirationDate=_texto(),
+            lastTransaction={"type": "null"},
+        ),
+        status={"type": "string", "enum": ["success"]},
+    ),
     "SwCancelado": _objeto(
         ["data", "status"],
         data=_objeto(
@@ -265,6 +281,7 @@ def _sw() -> dict[str, Any]:
         "/security/authenticate": {"post": token},
         "/v2/security/authenticate": {"post": token},
         "/account/balance": {"get": op("Saldo de la CTI.", "SwSaldo")},
+        "/management/v2/api/users/balance": {"get": op("Saldo de la CTI, en la versión 2.", "SwSaldoV2")},
         "/datawarehouse/v1/live/{uuid}": {
             "parameters": en_ruta("uuid"),
             "get": op("Un CFDI timbrado antes, por su UUID.", "SwRegistros"),

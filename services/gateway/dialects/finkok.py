@@ -12,15 +12,13 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable
-from datetime import datetime
-from typing import TypeVar
 from uuid import UUID, uuid4
-from zoneinfo import ZoneInfo
 
 from lxml import etree
 
 from services.gateway.batcher import Batcher
 from services.gateway.dialects import csd, soap, xml
+from services.gateway.dialects.finkok_respuestas import SATISFACTORIO, acuse, ahora, cancelaciones, intentar
 from services.gateway.dialects.finkok_wsdl import SERVICIOS, wsdl
 from services.gateway.dialects.protocolo import (
     REPETIBLES,
@@ -31,7 +29,6 @@ from services.gateway.dialects.protocolo import (
     sin_csd,
     texto_xml,
 )
-from services.gateway.traza import correlation
 from shared.contracts.timbrado import (
     CANCELAR_TIMBRADO,
     CONSULTAR_ESTADO,
@@ -51,32 +48,6 @@ from shared.errors import Codigo, DomainError, campo_invalido, cfdi_invalido
 from shared.messaging.rpc_client import RpcClient
 
 _XML = "text/xml; charset=utf-8"
-_CENTRO = ZoneInfo("America/Mexico_City")
-SATISFACTORIO = "Comprobante timbrado satisfactoriamente"
-PREVIO = "Comprobante timbrado previamente"
-
-#: Our codes as Finkok numbers them; a code of the SAT goes through as it is.
-_CODIGOS: dict[Codigo, str] = {
-    Codigo.NO_AUTENTICADO: "300",
-    Codigo.CREDENCIALES_INVALIDAS: "300",
-    Codigo.CUENTA_BLOQUEADA: "703",
-    Codigo.SALDO_INSUFICIENTE: "718",
-    Codigo.CONTRATO_REQUERIDO: "703",
-    Codigo.NO_PERMITIDO: "702",
-    Codigo.NO_ENCONTRADO: "603",
-    Codigo.PENDIENTE: "708",
-    Codigo.NO_DISPONIBLE: "708",
-    Codigo.DEMASIADOS_INTENTOS: "708",
-}
-_OTRO = "705"
-#: What a cancellation's state is called where the SAT's answer has words for it.
-_CANCELACION = {
-    "cancelada": "Cancelado sin aceptación",
-    "en_proceso": "En proceso",
-    "rechazada": "Solicitud rechazada",
-}
-
-T = TypeVar("T")
 Operacion = Callable[[soap.Llamada, Peticion], str]
 
 
@@ -128,24 +99,24 @@ class Finkok(Dialecto):
     # -- stamping ------------------------------------------------------------------------------------
 
     def _timbrar(self, ll: soap.Llamada, p: Peticion) -> str:
-        return _acuse_de(lambda: self._batcher.timbrar(_solicitud(ll, p)))
+        return acuse(lambda: self._batcher.timbrar(_solicitud(ll, p)))
 
     def _recuperar(self, ll: soap.Llamada, p: Peticion) -> str:
-        return _acuse_de(lambda: self._cliente.llamar(RECUPERAR_TIMBRADO, _solicitud(ll, p)), SATISFACTORIO)
+        return acuse(lambda: self._cliente.llamar(RECUPERAR_TIMBRADO, _solicitud(ll, p)), SATISFACTORIO)
 
     def _sellar(self, _ll: soap.Llamada, _p: Peticion) -> str:
         def negar() -> ResultadoDeTimbrado:
             raise sin_csd("Selle el comprobante en su sistema y use stamp.")
 
-        return _acuse_de(negar)
+        return acuse(negar)
 
     def _pendiente(self, ll: soap.Llamada, _p: Peticion) -> str:
         """Everything that we stamped has been sent to the SAT by the PAC that stamped it: status F, finished."""
         uuid = ll.campos.get("uuid", "")
-        hallado, error = _intentar(lambda: self._consultar(ll, uuid))
+        hallado, error = intentar(lambda: self._consultar(ll, uuid))
         e = soap.elemento
         if hallado is None:
-            return e("status", "") + e("uuid", uuid) + e("error", error) + e("date", _ahora())
+            return e("status", "") + e("uuid", uuid) + e("error", error) + e("date", ahora())
         timbre = xml.timbre_de(hallado.xml or "")
         return (
             e("status", "F") + e("xml", hallado.xml) + e("uuid", timbre.uuid) + e("uuid_status", "S")
@@ -168,7 +139,7 @@ class Finkok(Dialecto):
             )
             return [self._cancelar_uno(quien, f, firma, p) for f in folios]
 
-        return _cancelacion_de(hacer, ll.campos.get("taxpayer_id", ""))
+        return cancelaciones(hacer, ll.campos.get("taxpayer_id", ""))
 
     def _cancelar_firmada(self, ll: soap.Llamada, p: Peticion) -> str:
         rfc: list[str] = [""]
@@ -179,13 +150,13 @@ class Finkok(Dialecto):
             rfc[0] = solicitud.rfc
             return [self._cancelar_uno(quien, f, solicitud.firma, p) for f in solicitud.folios]
 
-        return _cancelacion_de(hacer, rfc)
+        return cancelaciones(hacer, rfc)
 
     def _cancelar_con_csd_guardado(self, ll: soap.Llamada, _p: Peticion) -> str:
         def negar() -> list[Cancelacion]:
             raise sin_csd("Use cancel con cer y key, o cancel_signature con la solicitud firmada.")
 
-        return _cancelacion_de(negar, ll.campos.get("taxpayer_id", ""))
+        return cancelaciones(negar, ll.campos.get("taxpayer_id", ""))
 
     def _cancelar_uno(
         self, quien: tuple[str, str], folio: csd.Folio, firma: csd.Firma, p: Peticion
@@ -213,15 +184,15 @@ class Finkok(Dialecto):
                 )
             return cancelacion.acuse
 
-        acuse, error = _intentar(buscar)
+        recibo, error = intentar(buscar)
         e = soap.elemento
         return (
-            e("uuid", ll.campos.get("uuid")) + e("success", "true" if acuse else "false") + e("receipt", acuse)
-            + e("taxpayer_id", ll.campos.get("taxpayer_id")) + e("error", error) + e("date", _ahora())
+            e("uuid", ll.campos.get("uuid")) + e("success", "true" if recibo else "false") + e("receipt", recibo)
+            + e("taxpayer_id", ll.campos.get("taxpayer_id")) + e("error", error) + e("date", ahora())
         )  # fmt: skip
 
     def _estado(self, ll: soap.Llamada, p: Peticion) -> str:
-        estado, error = _intentar(lambda: self._consultar_estado(ll, p))
+        estado, error = intentar(lambda: self._consultar_estado(ll, p))
         e = soap.elemento
         if estado is None:
             return e("error", error)
@@ -244,13 +215,13 @@ class Finkok(Dialecto):
             self._cliente.llamar(
                 CONSULTAR_SALDO_CTI, ConsultarSaldoCti(cti=cti, contrasena=contrasena, ip=p.ip)
             )
-            return _ahora()
+            return ahora()
 
-        ahora, error = _intentar(preguntar)
-        return soap.elemento("datetime", ahora) + soap.elemento("error", error)
+        momento, error = intentar(preguntar)
+        return soap.elemento("datetime", momento) + soap.elemento("error", error)
 
     def _xml(self, ll: soap.Llamada, _p: Peticion) -> str:
-        hallado, error = _intentar(lambda: self._consultar(ll, ll.campos.get("uuid", "")))
+        hallado, error = intentar(lambda: self._consultar(ll, ll.campos.get("uuid", "")))
         return soap.elemento("xml", hallado.xml if hallado else "") + soap.elemento("error", error)
 
     # -- steps ---------------------------------------------------------------------------------------
@@ -279,85 +250,6 @@ def rutas(batcher: Batcher, cliente: RpcClient) -> dict[tuple[str, str], Finkok]
             for metodo in ("GET", "POST"):
                 todas[metodo, f"/servicios/soap/{nombre}{final}"] = servicio
     return todas
-
-
-def codigo_de(error: DomainError) -> str:
-    """The number by which Finkok's clients know an error."""
-    return str(error.datos.get("codigo_sat") or _CODIGOS.get(error.code, _OTRO))
-
-
-def _detalle(error: DomainError) -> str:
-    codigo = codigo_de(error)
-    texto = error.detail.removeprefix(f"{codigo}: ")
-    if error.code in REPETIBLES:
-        texto += " No genere otro comprobante: al enviar el mismo no se cobra de nuevo."
-    return texto
-
-
-def _intentar(accion: Callable[[], T]) -> tuple[T | None, str]:
-    """The action's result, or its error as the text of an `error` field."""
-    try:
-        return accion(), ""
-    except DomainError as exc:
-        return None, f"{codigo_de(exc)} - {_detalle(exc)}"
-
-
-def _acuse_de(timbrar: Callable[[], ResultadoDeTimbrado], repetido: str = PREVIO) -> str:
-    """An AcuseRecepcionCFDI: the stamped document, or the Incidencia that says why not."""
-    e = soap.elemento
-    try:
-        resultado = timbrar()
-    except DomainError as exc:
-        return f"{e('xml', '')}<s0:Incidencias>{_incidencia(exc)}</s0:Incidencias>"
-    timbre = xml.timbre_de(resultado.xml or "")
-    return (
-        e("xml", resultado.xml) + e("UUID", timbre.uuid) + e("Fecha", timbre.fecha)
-        + e("CodEstatus", repetido if resultado.repetido else SATISFACTORIO) + e("SatSeal", timbre.sello_sat)
-        + "<s0:Incidencias></s0:Incidencias>" + e("NoCertificadoSAT", timbre.no_certificado_sat)
-    )  # fmt: skip
-
-
-def _incidencia(error: DomainError) -> str:
-    e = soap.elemento
-    cuerpo = (
-        e("IdIncidencia", uuid4()) + e("Uuid", "") + e("CodigoError", codigo_de(error))
-        + e("WorkProcessId", correlation.get()) + e("MensajeIncidencia", _detalle(error))
-        + e("RfcEmisor", "") + e("ExtraInfo", error.datos.get("nodo", "")) + e("NoCertificadoPac", "")
-        + e("FechaRegistro", _ahora())
-    )  # fmt: skip
-    return f"<s0:Incidencia>{cuerpo}</s0:Incidencia>"
-
-
-def _cancelacion_de(cancelar: Callable[[], list[Cancelacion]], rfc: str | list[str]) -> str:
-    """A CancelaCFDResult: a Folio per document, or the CodEstatus that says why nothing was asked."""
-    e = soap.elemento
-    try:
-        hechas = cancelar()
-    except DomainError as exc:
-        nombre = exc.code
-        if nombre == Codigo.NO_ENCONTRADO:
-            # Its clients know this one by how it ends.
-            return e("CodEstatus", f"{exc.detail} No Encontrado")
-        return e("CodEstatus", f"{codigo_de(exc)} - {_detalle(exc)}")
-    folios = "".join(_folio(h) for h in hechas)
-    acuse = next((h.acuse for h in hechas if h.acuse), "")
-    emisor = rfc if isinstance(rfc, str) else rfc[0]
-    return f"<s0:Folios>{folios}</s0:Folios>{e('Acuse', acuse)}{e('Fecha', _ahora())}{e('RfcEmisor', emisor)}"
-
-
-def _folio(h: Cancelacion) -> str:
-    match h.estado:
-        case "solicitada":
-            codigo, texto = "708", csd.en_camino().detail
-        case "rechazada":
-            codigo, texto = h.codigo or "no_cancelable", h.detalle or _CANCELACION["rechazada"]
-        case _:
-            codigo, texto = h.codigo or "201", h.detalle or _CANCELACION.get(h.estado, "")
-    e = soap.elemento
-    return (
-        f"<s0:Folio>{e('UUID', str(h.uuid).upper())}{e('EstatusUUID', codigo)}"
-        f"{e('EstatusCancelacion', texto)}</s0:Folio>"
-    )
 
 
 def _folios(nodo: etree._Element | None) -> list[csd.Folio]:
@@ -401,8 +293,3 @@ def _base64(ll: soap.Llamada, campo: str) -> bytes:
         raise cfdi_invalido(
             "301", f"El campo {campo} no es base64. Codifique el XML y envíelo de nuevo."
         ) from None
-
-
-def _ahora() -> str:
-    """Central time without offset, as Finkok and the SAT write it."""
-    return datetime.now(_CENTRO).strftime("%Y-%m-%dT%H:%M:%S")

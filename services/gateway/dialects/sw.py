@@ -1,9 +1,9 @@
 """SW's REST services: `user` is the CTI's id, `password` its password or key.
 
 A repeated stamping is an error for SW's clients, "307. El comprobante contiene un timbre previo.", whose
-`data` holds the earlier stamp (some read it from `messageDetail`): nothing is charged, and `data` is the
-same as the first time. Paths are read leniently, because SW's own clients write `//security/authenticate`
-and `/cfdi33/stamp/v1//b64`. `customid` is the caller's idd.
+`data` is the same as the first time and whose `messageDetail` is the stamped CFDI as text, in base64 routes
+too: Odoo takes it from there. Nothing is charged. Paths are read leniently, because SW's own clients write
+`//security/authenticate` and `/cfdi33/stamp/v1//b64`. `customid` is the caller's idd.
 """
 
 from __future__ import annotations
@@ -13,20 +13,28 @@ import binascii
 import re
 from collections.abc import Callable
 from typing import Any
-from uuid import NAMESPACE_OID, uuid4, uuid5
+from uuid import uuid4
 
 import orjson
 
 from services.gateway.batcher import Batcher
-from services.gateway.dialects import csd, qr, xml
+from services.gateway.dialects import csd, xml
 from services.gateway.dialects.protocolo import (
-    REPETIBLES,
     Dialecto,
     Peticion,
     Respuesta,
     credencial,
     sin_csd,
     texto_xml,
+)
+from services.gateway.dialects.sw_respuestas import (
+    cancelados,
+    documento,
+    en_json,
+    exito,
+    guid,
+    mensaje,
+    vence,
 )
 from services.gateway.dialects.sw_token import TokenInvalido, Tokens
 from services.gateway.errors import REINTENTAR, estado
@@ -38,25 +46,17 @@ from shared.contracts.timbrado import (
     CancelarTimbrado,
     ConsultarSaldoCti,
     ConsultarTimbrado,
+    SaldoCti,
     SolicitudDeTimbrado,
 )
 from shared.errors import Codigo, DomainError, campo_invalido, cfdi_invalido
-from shared.messaging.cpu import offload
 from shared.messaging.rpc_client import RpcClient
 
-_JSON = "application/json; charset=utf-8"
 REPETIDO = "307. El comprobante contiene un timbre previo."
 CUSTOMID_MAXIMO = 100
-#: What SW says where a date lacks: .NET's first.
-_SIN_FECHA = "0001-01-01T00:00:00"
 
 #: Refusals of the document or of the request are 400 there; the rest is our own table.
 _ESTADOS = {Codigo.CFDI_INVALIDO: 400, Codigo.PAC_RECHAZO: 400, Codigo.DATOS_INVALIDOS: 400}
-_PREFIJOS = {
-    Codigo.CREDENCIALES_INVALIDAS: "AU2000 - ",
-    Codigo.NO_AUTENTICADO: "AU4101 - ",
-}
-
 Accion = Callable[..., Respuesta]
 
 
@@ -74,6 +74,7 @@ class Sw(Dialecto):
                 ("POST", rf"/(?:v4/)?{clase}/stamp(?:/v(?P<v>[1-4]))?(?P<b64>/b64)?", self._timbrar),
                 ("POST", r"/(?:v2/)?security/authenticate", self._autenticar),
                 ("GET", r"/account/balance", self._saldo),
+                ("GET", r"/management/v2/api/users/balance", self._saldo_v2),
                 ("POST", rf"/{clase}/cancel/csd", self._cancelar_csd),
                 ("POST", rf"/{clase}/cancel/xml", self._cancelar_xml),
                 ("POST", rf"/{clase}/cancel/pfx", self._sin_pfx),
@@ -101,9 +102,9 @@ class Sw(Dialecto):
         """`{message, messageDetail, data, status: error}`."""
         espera = error.datos.get("reintentar_en", REINTENTAR.get(error.code))
         headers = (("Retry-After", str(espera)),) if isinstance(espera, int) else ()
-        return _json(
+        return en_json(
             {
-                "message": _mensaje(error),
+                "message": mensaje(error),
                 "messageDetail": str(error.datos.get("nodo") or error.detail),
                 "data": None,
                 "status": "error",
@@ -121,25 +122,42 @@ class Sw(Dialecto):
         )
         self._cliente.llamar(CONSULTAR_SALDO_CTI, ConsultarSaldoCti(cti=cti, contrasena=contrasena, ip=p.ip))
         token, hasta = self._tokens.emitir(cti, contrasena)
-        return _exito({"token": token, "expires_in": hasta, "tokeninfo": None})
+        return exito({"token": token, "expires_in": hasta, "tokeninfo": None})
 
     def _saldo(self, p: Peticion) -> Respuesta:
-        cti, contrasena = self._quien(p)
-        saldo = self._cliente.llamar(
-            CONSULTAR_SALDO_CTI, ConsultarSaldoCti(cti=cti, contrasena=contrasena, ip=p.ip)
-        )
-        # Ids are GUIDs there, and its .NET client reads them as such.
-        propio = str(uuid5(NAMESPACE_OID, f"cti:{saldo.cti}"))
-        return _exito(
+        saldo = self._saldo_de(p)
+        return exito(
             {
-                "idSaldoCliente": propio,
-                "idClienteUsuario": propio,
+                "idSaldoCliente": guid(saldo),
+                "idClienteUsuario": guid(saldo),
                 "saldoTimbres": saldo.saldo,
                 "timbresUtilizados": saldo.utilizados,
-                "fechaExpiracion": f"{saldo.vence_en:%Y-%m-%d}T00:00:00" if saldo.vence_en else _SIN_FECHA,
+                "fechaExpiracion": vence(saldo),
                 "unlimited": saldo.tipo == "ilimitada",
                 "timbresAsignados": saldo.saldo + saldo.utilizados,
             }
+        )
+
+    def _saldo_v2(self, p: Peticion) -> Respuesta:
+        saldo = self._saldo_de(p)
+        return exito(
+            {
+                "idUserBalance": guid(saldo),
+                "idUser": guid(saldo),
+                "stampsBalance": saldo.saldo,
+                "stampsUsed": saldo.utilizados,
+                "stampsAssigned": saldo.saldo + saldo.utilizados,
+                "isUnlimited": saldo.tipo == "ilimitada",
+                "unlimited": saldo.tipo == "ilimitada",
+                "expirationDate": vence(saldo),
+                "lastTransaction": None,
+            }
+        )
+
+    def _saldo_de(self, p: Peticion) -> SaldoCti:
+        cti, contrasena = self._quien(p)
+        return self._cliente.llamar(
+            CONSULTAR_SALDO_CTI, ConsultarSaldoCti(cti=cti, contrasena=contrasena, ip=p.ip)
         )
 
     # -- stamping ------------------------------------------------------------------------------------
@@ -160,13 +178,13 @@ class Sw(Dialecto):
                 aplicacion=p.aplicacion,
             )
         )
-        data = _documento(resultado.xml or "", v or "1", en_base64=b64 is not None)
+        data = documento(resultado.xml or "", v or "1", en_base64=b64 is not None)
         if not resultado.repetido:
-            return _exito(data)
-        return _json(
+            return exito(data)
+        return en_json(
             {
                 "message": REPETIDO,
-                "messageDetail": data.get("cfdi") or data.get("tfd"),
+                "messageDetail": resultado.xml,
                 "data": data,
                 "status": "error",
             },
@@ -196,7 +214,7 @@ class Sw(Dialecto):
             "emisorRfc": timbre.emisor,
             "receptorRfc": timbre.receptor,
         }
-        return _exito({"metadata": {"totalRecords": 1}, "records": [registro]})
+        return exito({"metadata": {"totalRecords": 1}, "records": [registro]})
 
     def _descargar(self, _p: Peticion, enlace: str) -> Respuesta:
         try:
@@ -229,12 +247,12 @@ class Sw(Dialecto):
             contrasena=_texto(datos, "password"),
             como="Envíe b64Cer, b64Key y password.",
         )
-        return _cancelados([self._cancelar(quien, folio, firma, p)])
+        return cancelados([self._cancelar(quien, folio, firma, p)])
 
     def _cancelar_xml(self, p: Peticion) -> Respuesta:
         quien = self._quien(p)
         solicitud = csd.solicitud_de(p.archivo("xml"))
-        return _cancelados([self._cancelar(quien, f, solicitud.firma, p) for f in solicitud.folios])
+        return cancelados([self._cancelar(quien, f, solicitud.firma, p) for f in solicitud.folios])
 
     def _cancelar(
         self, quien: tuple[str, str], folio: csd.Folio, firma: csd.Firma, p: Peticion
@@ -283,73 +301,9 @@ def rutas(batcher: Batcher, cliente: RpcClient, tokens: Tokens) -> dict[tuple[st
     """Beginnings of its paths; `*` is whatever follows (`server.py`)."""
     sw = Sw(batcher, cliente, tokens)
     raices = ("security", "v2/security", "v3", "v4", "cfdi33", "cfdi40", "cfdi", "retencion", "retenciones",
-              "account", "datawarehouse", "pendings", "relations", "validate", "acceptreject")  # fmt: skip
+              "account", "management", "datawarehouse", "pendings", "relations", "validate", "acceptreject")  # fmt: skip
     # The empty one is `//…`, which some of its clients write.
     return {(metodo, f"/{raiz}/*"): sw for metodo in ("GET", "POST") for raiz in (*raices, "")}
-
-
-def _documento(cfdi: str, version: str, *, en_base64: bool) -> dict[str, Any]:
-    """What each version of the answer holds of the stamped document."""
-    timbre = xml.timbre_de(cfdi)
-
-    def forma(texto: str) -> str:
-        return base64.b64encode(texto.encode()).decode() if en_base64 else texto
-
-    match version:
-        case "1":
-            return {"tfd": forma(timbre.tfd)}
-        case "2":
-            return {"tfd": forma(timbre.tfd), "cfdi": forma(cfdi)}
-        case "3":
-            return {"cfdi": forma(cfdi)}
-    return {
-        "cadenaOriginalSAT": timbre.cadena,
-        "noCertificadoSAT": timbre.no_certificado_sat,
-        "noCertificadoCFDI": timbre.no_certificado,
-        "uuid": timbre.uuid,
-        "selloSAT": timbre.sello_sat,
-        "selloCFDI": timbre.sello_cfd,
-        "fechaTimbrado": timbre.fecha,
-        "qrCode": base64.b64encode(offload(qr.png, timbre.verificacion)).decode(),
-        "cfdi": forma(cfdi),
-    }
-
-
-def _cancelados(hechas: list[Cancelacion]) -> Respuesta:
-    """The receipt, and each document's code; an error when one was refused or is not known yet."""
-    data = {
-        "acuse": next((h.acuse for h in hechas if h.acuse), None),
-        "uuid": {str(h.uuid).upper(): h.codigo or _codigo(h) for h in hechas},
-    }
-    if any(h.estado == "solicitada" for h in hechas):
-        raise csd.en_camino()
-    rechazada = next((h for h in hechas if h.estado == "rechazada"), None)
-    if rechazada is not None:
-        message = csd.por_que(rechazada)
-        return _json({"message": message, "messageDetail": message, "data": data, "status": "error"}, 400)
-    return _exito(data)
-
-
-def _codigo(h: Cancelacion) -> str:
-    return "201" if h.estado in ("cancelada", "en_proceso") else "no_cancelable"
-
-
-def _mensaje(error: DomainError) -> str:
-    codigo = error.datos.get("codigo_sat") or error.datos.get("codigo_sw")
-    if codigo:
-        return f"{codigo} - {error.detail.removeprefix(f'{codigo}: ')}"
-    detalle = error.detail
-    if error.code in REPETIBLES:
-        detalle += " No genere otro comprobante: al enviar el mismo no se cobra de nuevo."
-    return f"{_PREFIJOS.get(error.code, '')}{detalle}"
-
-
-def _exito(data: object) -> Respuesta:
-    return _json({"data": data, "status": "success"})
-
-
-def _json(cuerpo: object, http: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Respuesta:
-    return Respuesta(orjson.dumps(cuerpo), _JSON, http, headers)
 
 
 def _objeto(p: Peticion) -> dict[str, Any]:

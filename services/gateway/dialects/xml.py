@@ -91,10 +91,11 @@ class Timbre:
 
     @property
     def verificacion(self) -> str:
-        """The address that the printed QR code holds (Annex 20, I.D)."""
+        """The address that the printed QR code holds (Annex 20, I.D), which escapes an RFC's & as XML does."""
         return (
             "https://verificacfdi.facturaelectronica.sat.gob.mx/default.aspx"
-            f"?id={self.uuid}&re={self.emisor}&rr={self.receptor}&tt={self.total}&fe={self.sello_cfd[-8:]}"
+            f"?id={self.uuid}&re={escape(self.emisor)}&rr={escape(self.receptor)}&tt={self.total}"
+            f"&fe={self.sello_cfd[-8:]}"
         )
 
 

@@ -131,6 +131,18 @@ def test_cada_direccion_repite_como_307_con_sus_datos(m: Mundo, ruta: str) -> No
     assert (vista.xml, vista.idd, vista.ip) == (xml, "pedido-9", "203.0.113.7")
 
 
+def test_odoo_timbra_y_repite_con_v3_en_base64(m: Mundo) -> None:
+    """As its l10n_mx_edi does: base64 in lines, and on a 307 the CFDI from `messageDetail`, which it encodes itself."""
+    xml = sellado()
+    en_lineas = base64.encodebytes(xml.encode()).decode().replace("\n", "\r\n")
+    una = timbrar(m, en_lineas, "/cfdi33/stamp/v3/b64")
+    assert base64.b64decode(una.json["data"]["cfdi"]).decode() == timbrado(xml)
+    otra = timbrar(m, en_lineas, "/cfdi33/stamp/v3/b64")
+    assert otra.json["message"].startswith("307")
+    assert otra.json["messageDetail"] == timbrado(xml)
+    assert otra.json["data"] == una.json["data"]
+
+
 @pytest.mark.parametrize(
     ("caso", "http", "empieza"),
     [
@@ -261,6 +273,12 @@ def test_un_token_vence_y_sobrevive_al_cambio_de_llave(monkeypatch: pytest.Monke
     monkeypatch.setattr(sw_token, "VIGENCIA", -1)
     with pytest.raises(TokenInvalido):
         Tokens([vieja]).leer(token)
+
+
+def test_el_saldo_en_su_segunda_version(m: Mundo, bearer: dict[str, str]) -> None:
+    data = m.http.get("/management/v2/api/users/balance", headers=bearer).json["data"]
+    assert (data["stampsBalance"], data["stampsUsed"], data["stampsAssigned"]) == (7, 3, 10)
+    assert (data["isUnlimited"], data["expirationDate"]) == (False, "0001-01-01T00:00:00")
 
 
 def test_el_token_infinito_es_la_credencial_en_base64(m: Mundo) -> None:
