@@ -49,6 +49,8 @@ class PacDePapel:
 
     def listar(self, desde: datetime, hasta: datetime) -> list[TimbreDelPac] | Desconocido:
         self.pedidos.append((desde, hasta))
+        if self.fallas == ["ilegible"]:
+            raise ValueError(self.fallas.pop())
         if self.fallas:
             return Desconocido(self.fallas.pop())
         return [x for x in self.lineas if desde <= x.en < hasta]
@@ -369,6 +371,12 @@ def test_a_list_that_is_not_given_is_asked_for_later_and_at_last_told(banco: Ban
     banco.conciliar("otra")
     banco.correr()
     assert banco.conciliacion().estado == "terminada"
+
+
+def test_a_list_that_can_not_be_read_waits_like_one_that_is_not_given(banco: Banco) -> None:
+    banco.pac.fallas = ["ilegible"]
+    assert banco.correr() == 1
+    assert banco.conciliacion().detalle == "no se pudo leer su lista"
 
 
 def test_a_death_anywhere_resumes_where_it_was(banco: Banco, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,7 +90,12 @@ class ConciliadorDePacs:
 
     def _leer(self, tomada: ConciliacionTomada, desde: datetime, hasta: datetime) -> None:
         """A piece of the list, asked with no transaction open."""
-        lista = self._pacs[tomada.pac][1].listar(desde, hasta)
+        try:
+            lista = self._pacs[tomada.pac][1].listar(desde, hasta)
+        except Exception:
+            # A PAC's list that we can't read must not keep us busy for ever: it waits like one not given.
+            log.exception("conciliacion_pac_lista", pac=tomada.pac, dia=str(tomada.dia))
+            lista = Desconocido("no se pudo leer su lista")
         with self._uow() as uow:
             if isinstance(lista, Desconocido):
                 fallida = tomada.intentos + 1 >= INTENTOS
