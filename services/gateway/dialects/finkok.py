@@ -28,6 +28,7 @@ from services.gateway.dialects.protocolo import (
     credencial,
     sin_csd,
     texto_xml,
+    timbrar,
 )
 from shared.contracts.timbrado import (
     CANCELAR_TIMBRADO,
@@ -99,7 +100,7 @@ class Finkok(Dialecto):
     # -- stamping ------------------------------------------------------------------------------------
 
     def _timbrar(self, ll: soap.Llamada, p: Peticion) -> str:
-        return acuse(lambda: self._batcher.timbrar(_solicitud(ll, p)))
+        return acuse(lambda: timbrar(self._batcher, self._cliente, _solicitud(ll, p)))
 
     def _recuperar(self, ll: soap.Llamada, p: Peticion) -> str:
         return acuse(lambda: self._cliente.llamar(RECUPERAR_TIMBRADO, _solicitud(ll, p)), SATISFACTORIO)

@@ -33,6 +33,7 @@ from services.gateway.dialects.protocolo import (
     credencial,
     sin_csd,
     texto_xml,
+    timbrar,
 )
 from shared.contracts.timbrado import (
     CANCELAR_TIMBRADO,
@@ -113,7 +114,9 @@ class _Acciones:
         plano = _si(datos.get("nb64"))
         cti, contrasena = _credencial(datos)
         idd = datos.get("idd")
-        resultado = self._batcher.timbrar(
+        resultado = timbrar(
+            self._batcher,
+            self._cliente,
             SolicitudDeTimbrado(
                 cti=cti,
                 contrasena=contrasena,
@@ -121,7 +124,7 @@ class _Acciones:
                 idd=None if idd in (None, "") else str(idd),
                 ip=peticion.ip,
                 aplicacion=_opcional(datos, "aplicacion") or peticion.aplicacion,
-            )
+            ),
         )
         return _exito(_documento(resultado, plano))
 

@@ -17,8 +17,11 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.formparser import FormDataParser
 from werkzeug.http import HTTP_STATUS_CODES
 
+from services.gateway.batcher import Batcher
 from services.gateway.errors import error_interno
+from shared.contracts.timbrado import RECUPERAR_TIMBRADO, ResultadoDeTimbrado, SolicitudDeTimbrado
 from shared.errors import Codigo, DomainError, campo_invalido, cfdi_invalido
+from shared.messaging.rpc_client import RpcClient
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
@@ -143,6 +146,30 @@ def credencial(cti: str | None, contrasena: str | None) -> tuple[str, str]:
     raise DomainError(
         Codigo.NO_AUTENTICADO, "Envíe el id de su CTI como usuario y la contraseña de la CTI como contraseña."
     )
+
+
+def timbrar(batcher: Batcher, cliente: RpcClient, solicitud: SolicitudDeTimbrado) -> ResultadoDeTimbrado:
+    """Stamp; a document that already bears its TFD is a repeat like any other, if the stamp is ours.
+
+    A 307 without the stamp is never told: Finkok's clients would ask for it for ever, and SW's would take
+    whatever they find for the CFDI.
+    """
+    try:
+        return batcher.timbrar(solicitud)
+    except DomainError as exc:
+        if exc.datos.get("codigo_sat") != "307":
+            raise
+    try:
+        return cliente.llamar(RECUPERAR_TIMBRADO, solicitud)
+    except DomainError as exc:
+        if exc.code is not Codigo.NO_ENCONTRADO:
+            raise
+        raise cfdi_invalido(
+            "301",
+            "El comprobante ya trae un TimbreFiscalDigital que no emitimos nosotros. Quítelo si es un comprobante"
+            " nuevo; si no, ya está timbrado.",
+            nodo="Complemento/TimbreFiscalDigital",
+        ) from None
 
 
 def texto_xml(crudo: bytes) -> str:

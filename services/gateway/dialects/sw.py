@@ -26,6 +26,7 @@ from services.gateway.dialects.protocolo import (
     credencial,
     sin_csd,
     texto_xml,
+    timbrar,
 )
 from services.gateway.dialects.sw_respuestas import (
     cancelados,
@@ -168,7 +169,9 @@ class Sw(Dialecto):
         if idd is not None and len(idd) > CUSTOMID_MAXIMO:
             raise campo_invalido("customid", f"customid admite hasta {CUSTOMID_MAXIMO} caracteres.")
         crudo = p.archivo("xml")
-        resultado = self._batcher.timbrar(
+        resultado = timbrar(
+            self._batcher,
+            self._cliente,
             SolicitudDeTimbrado(
                 cti=cti,
                 contrasena=contrasena,
@@ -176,7 +179,7 @@ class Sw(Dialecto):
                 idd=idd,
                 ip=p.ip,
                 aplicacion=p.aplicacion,
-            )
+            ),
         )
         data = documento(resultado.xml or "", v or "1", en_base64=b64 is not None)
         if not resultado.repetido:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -83,6 +83,8 @@ class Motor:
 
     def timbrar(self, s: c.SolicitudDeTimbrado) -> c.ResultadoDeTimbrado:
         self._ver(s)
+        if "TimbreFiscalDigital" in s.xml:
+            raise cfdi_invalido("307", "El comprobante ya contiene un TimbreFiscalDigital.")
         antes = self.hechos.get(s.xml)
         if antes is not None:
             return c.ResultadoDeTimbrado(uuid=antes.uuid, xml=antes.xml, idd=antes.idd, repetido=True)
@@ -110,7 +112,9 @@ class Motor:
                 )
                 hallado = next(hechos, None)
             case c.RECUPERAR_TIMBRADO:
-                hallado = self.hechos.get(peticion.xml)
+                hallado = next((h for x, h in self.hechos.items() if peticion.xml in (x, h.xml)), None)
+                if hallado is not None:
+                    hallado = replace(hallado, repetido=True)
             case _:
                 raise AssertionError(contrato.nombre)
         if hallado is None:

@@ -82,6 +82,16 @@ def test_timbra_y_repite_con_el_mismo_cuerpo_de_exito(m: Mundo) -> None:
     assert (vista.xml, vista.ip, vista.aplicacion) == (xml, "203.0.113.7", "APP")
 
 
+def test_un_307_sin_timbre_no_se_dice_nunca(m: Mundo) -> None:
+    """phpcfdi/finkok asks again for ever on an Incidencia 307 without UUID."""
+    ajeno = llamar(m, "stamp", xml=b64(timbrado(sellado())))
+    assert (texto(ajeno, "CodigoError"), texto(ajeno, "xml")) == ("301", "")
+    llamar(m, "stamp", xml=b64(sellado()))
+    propio = llamar(m, "stamp", xml=b64(timbrado(sellado())))
+    assert texto(propio, "CodEstatus") == "Comprobante timbrado previamente"
+    assert texto(propio, "xml") == timbrado(sellado())
+
+
 def test_lo_que_no_se_ha_timbrado_no_se_timbra_al_recuperarlo(m: Mundo) -> None:
     r = llamar(m, "stamped", xml=b64(sellado()))
     assert texto(r, "CodigoError") == "603"

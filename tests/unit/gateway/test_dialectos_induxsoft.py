@@ -69,6 +69,13 @@ def test_repetir_da_lo_mismo_y_tolera_los_campos_de_su_cliente(m: Mundo) -> None
     assert una == otra
 
 
+def test_lo_ya_timbrado_se_devuelve_si_es_nuestro(m: Mundo) -> None:
+    ya = b64(timbrado(sellado()))
+    assert llamar(m, "/comprobantes/timbrar/", xml=ya)["message"].startswith("301: ")
+    una = llamar(m, "/comprobantes/timbrar/", xml=b64(sellado()))
+    assert llamar(m, "/comprobantes/timbrar/", xml=ya) == una
+
+
 def test_no_sella_con_certificados_que_no_guarda(m: Mundo) -> None:
     for r in (
         llamar(m, "/comprobantes/sellar-timbrar/", xml=b64(sellado())),

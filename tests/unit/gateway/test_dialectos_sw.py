@@ -131,6 +131,16 @@ def test_cada_direccion_repite_como_307_con_sus_datos(m: Mundo, ruta: str) -> No
     assert (vista.xml, vista.idd, vista.ip) == (xml, "pedido-9", "203.0.113.7")
 
 
+def test_un_307_sin_timbre_no_se_dice_nunca(m: Mundo) -> None:
+    """Odoo keeps the `messageDetail` of whatever begins with 307 as the stamped CFDI."""
+    ajeno = timbrar(m, timbrado(sellado()))
+    assert (ajeno.status_code, ajeno.json["message"][:6]) == (400, "301 - ")
+    timbrar(m, sellado())
+    propio = timbrar(m, timbrado(sellado()))
+    assert propio.json["message"].startswith("307. ")
+    assert propio.json["messageDetail"] == timbrado(sellado())
+
+
 def test_odoo_timbra_y_repite_con_v3_en_base64(m: Mundo) -> None:
     """As its l10n_mx_edi does: base64 in lines, and on a 307 the CFDI from `messageDetail`, which it encodes itself."""
     xml = sellado()
