@@ -54,8 +54,9 @@ class Background(DependencyProvider):  # type: ignore[misc]
             wait = self._idle * random.uniform(0.7, 1.3)
             try:
                 while not self._stopping and self._step(self._bus):
-                    self._bus.relay.wake()
                     failures = 0
+                # Once, so that what was told on the way leaves in few lots; the relay looks each second anyway.
+                self._bus.relay.wake()
             except Exception as exc:
                 # The database is away, or a lock was not had in time: the next turn tries again.
                 failures += 1
