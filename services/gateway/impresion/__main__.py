@@ -8,6 +8,7 @@ a drawing that takes too long even if the gateway is gone.
 from __future__ import annotations
 
 import json
+import os
 import resource
 import select
 import signal
@@ -18,6 +19,8 @@ from services.gateway.impresion.trama import LIMITE, MEMORIA, OCIO, PLAZO, Corta
 
 def main(descriptor: int) -> None:
     """Serve on the socket until it closes, `LIMITE` drawings are done or `OCIO` seconds pass without one."""
+    # Stampings have the machine first.
+    os.nice(10)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORIA, MEMORIA))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))

@@ -182,6 +182,15 @@ def otra_en_curso(motivo: str, estado: str) -> DomainError:
     )
 
 
+def otra_recien_rechazada() -> DomainError:
+    """A concurrent request of the same document was refused while this one waited for it."""
+    return DomainError(
+        Codigo.PENDIENTE,
+        "Otra solicitud de cancelación del mismo comprobante acaba de ser rechazada. Intente de nuevo.",
+        datos={"reintentar_en": 1},
+    )
+
+
 def espera(estado: EstadoDeCancelacion, intentos: int) -> float | None:
     """Seconds until the PAC is asked about it again; None when it is over."""
     gaps = _GAPS.get(estado)

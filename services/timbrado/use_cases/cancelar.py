@@ -170,7 +170,7 @@ class Cancelador:
             if abierta is None:
                 otra = _en_curso(uow, p)
                 if otra is None:  # refused this very moment
-                    raise domain.pendiente()
+                    raise reglas.otra_recien_rechazada()
                 return otra, False
             uow.commit()
             return abierta, True
