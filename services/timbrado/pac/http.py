@@ -150,13 +150,13 @@ class Transporte:
                 raise SinRespuesta("respuesta demasiado grande")
             _limitar(enchufe, limite)
         respuesta.close()
+        if time.monotonic() >= limite:  # the watchdog's cut looks like an end of the body
+            raise SinRespuesta("tiempo de espera agotado")
         if not recibido and respuesta.length is None and not respuesta.chunked:
             # An end in the middle of the headers looks like an empty body that ends with the connection.
             raise SinRespuesta("respuesta cortada")
         if respuesta.length:  # bytes that Content-Length promised and never came
             raise SinRespuesta("respuesta cortada")
-        if time.monotonic() >= limite:  # the cut of the watchdog looks like an end of a body without length
-            raise SinRespuesta("tiempo de espera agotado")
         nombres = {k.lower(): v for k, v in respuesta.getheaders()}
         return Respuesta(respuesta.status, nombres, bytes(recibido)), not respuesta.will_close
 

@@ -35,7 +35,7 @@ from services.timbrado.pac.sandbox import PacSandbox
 from shared.testing import cfdi
 from shared.testing.pac import MemoriaEnProceso
 from shared.testing.pacs.sat import ServidorSat
-from shared.testing.pacs.servidor import Falla, ServidorPac
+from shared.testing.pacs.servidor import SECRETO, Falla, ServidorPac
 from tests.unit.timbrado.apoyo_pac import (
     CON_LISTA,
     REMOTOS,
@@ -334,3 +334,26 @@ def test_the_list_has_what_it_stamped_in_the_time_asked_for(banco: Banco) -> Non
     }
     assert all(isinstance(t, TimbreDelPac) and t.en.tzinfo is not None for t in lista)
     assert banco.pac.listar(ahora - timedelta(days=2), ahora - timedelta(days=1)) == []
+
+
+@pytest.mark.parametrize("nombre", REMOTOS)
+def test_neither_secrets_nor_documents_are_written_down(
+    tmp_path: Path, nombre: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with servidor(nombre) as s:
+        pac = adaptador(tmp_path, s)
+        resultados: list[object] = [pac]
+        for falla in (
+            Falla.CREDENCIALES,
+            Falla.SIN_SALDO,
+            Falla.BASURA,
+            Falla.CORTAR_DESPUES,
+            Falla.RECHAZAR,
+        ):
+            s.fallar(falla)
+            resultados += pac.timbrar([solicitud(40)])
+        resultados.append(pac.cancelar(cancelacion(uuid4())))
+    salida = capsys.readouterr()
+    escrito = salida.out + salida.err + caplog.text + repr(resultados) + repr(vars(pac)["cuenta"])
+    assert SECRETO not in escrito
+    assert solicitud(40).sello[:40] not in escrito

@@ -7,12 +7,19 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from services.timbrado.pac.http import MAXIMO, NoConectado, SinRespuesta, Transporte, multiparte
 from shared.testing.certificados import Autoridad
@@ -210,6 +217,65 @@ def test_a_multipart_body_never_holds_its_own_border() -> None:
 def test_only_http_addresses_are_taken() -> None:
     with pytest.raises(ValueError, match="not an http"):
         Transporte("ftp://pac.example")
+
+
+def par_tls(carpeta: Path) -> tuple[Path, Path]:
+    """Files of a certificate authority and of a server of 127.0.0.1 that it vouches for."""
+    ca, llave = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    nombre = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "CA de prueba")])
+    ahora = datetime.now(UTC)
+
+    def hacer(sujeto: x509.Name, publica: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+        return (
+            x509.CertificateBuilder().subject_name(sujeto).issuer_name(nombre).public_key(publica)
+            .serial_number(x509.random_serial_number()).not_valid_before(ahora - timedelta(days=1))
+            .not_valid_after(ahora + timedelta(days=1))
+        )  # fmt: skip
+
+    raiz = (
+        hacer(nombre, ca.public_key())
+        .add_extension(x509.BasicConstraints(True, None), True)
+        .sign(ca, SHA256())
+    )
+    san = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    hoja = hacer(x509.Name([]), llave.public_key()).add_extension(san, True).sign(ca, SHA256())
+    archivo_ca, archivo = carpeta / "ca.pem", carpeta / "servidor.pem"
+    archivo_ca.write_bytes(raiz.public_bytes(Encoding.PEM))
+    archivo.write_bytes(
+        llave.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        + hoja.public_bytes(Encoding.PEM)
+    )
+    return archivo_ca, archivo
+
+
+def test_over_tls_it_answers_and_its_deadline_is_kept(tmp_path: Path) -> None:
+    archivo_ca, archivo = par_tls(tmp_path)
+    contexto = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    contexto.load_cert_chain(archivo)
+    goteo = threading.Event()
+
+    def conversar(conexion: socket.socket) -> None:
+        with contexto.wrap_socket(conexion, server_side=True) as segura:
+            while True:
+                cuerpo = leer_peticion(segura)
+                segura.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(cuerpo))
+                while goteo.is_set():
+                    segura.sendall(b"x")
+                    time.sleep(0.05)
+                segura.sendall(cuerpo)
+
+    with servidor(conversar) as puerto:
+        transporte = Transporte(
+            f"https://127.0.0.1:{puerto}", conectar=2, plazo=2, autoridades=str(archivo_ca)
+        )
+        for texto in (b"uno", b"dos"):
+            assert transporte.pedir("POST", "/", texto).cuerpo == texto
+        goteo.set()
+        with pytest.raises(SinRespuesta, match="agotado"):
+            transporte.pedir("POST", "/", b"x" * 9999, plazo=0.4)
+        goteo.clear()
+        with pytest.raises(NoConectado, match="TLS"):
+            Transporte(f"https://127.0.0.1:{puerto}", conectar=2).pedir("POST", "/", b"x")
 
 
 _VERDE = """
