@@ -29,11 +29,13 @@ class LcoEntrada(Esquema):
 class LcoSalida(Esquema):
     exigir = fields.Boolean(required=True)
     version = fields.Integer(allow_none=True, required=True)
-    fecha = fields.Date(
-        allow_none=True, required=True, metadata={"description": "La que el SAT puso en la lista."}
+    fecha = fields.String(
+        allow_none=True,
+        required=True,
+        metadata={"format": "date", "description": "La que el SAT puso en la lista."},
     )
     lineas = fields.Integer(required=True)
-    cargada_en = fields.DateTime(allow_none=True, required=True)
+    cargada_en = fields.String(allow_none=True, required=True, metadata={"format": "date-time"})
 
 
 @blp.route("/v1/operacion/lco")
