@@ -15,6 +15,13 @@ _SW_ERROR = {
     "description": "Error",
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/SwError"}}},
 }
+_APLICACION: dict[str, Any] = {
+    "in": "header",
+    "name": "X-Aplicacion",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "Prueba de una aplicación registrada: la pide una CTI ilimitada.",
+}
 _BEARER_SW: list[dict[str, list[str]]] = [{"sw": []}]
 
 ESQUEMAS_DE_SEGURIDAD: dict[str, dict[str, str]] = {
@@ -226,6 +233,7 @@ def _finkok() -> dict[str, Any]:
                     f"SOAP de Finkok, servicio {nombre}: {operaciones}. `username` es el id de la CTI.",
                     _XML,
                     requestBody=_cuerpo(_XML),
+                    parameters=[_APLICACION],
                 ),
             }
     return rutas
@@ -262,7 +270,7 @@ def _sw() -> dict[str, Any]:
         for raiz in raices:
             for final in ("", "/b64"):
                 rutas[f"{raiz}/stamp/{{version}}{final}"] = {
-                    "parameters": [*en_ruta("version"), customid],
+                    "parameters": [*en_ruta("version"), customid, _APLICACION],
                     "post": timbrar,
                 }
         rutas[f"/{clase}/cancel/csd"] = {
