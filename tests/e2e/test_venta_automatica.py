@@ -108,13 +108,14 @@ def test_configurar_venta_automatica_de_timbres_a_varias_cti(
     csv = sesion.get("/v1/ventas-automaticas", headers={"Accept": "text/csv"})
     assert csv.headers["Content-Type"].startswith("text/csv")
     assert sin_saldo in csv.text
-    for mal in (
+    malos: list[dict[str, Any]] = [
         {"ctis": []},
         {"ctis": [con_saldo] * 2},
         {"tope_mensual": 24},
         {"importe": "-1.00"},
         {"minimo": 0},
-    ):
+    ]
+    for mal in malos:
         r = sesion.put("/v1/ventas-automaticas", json={**pedido, **mal})
         assert (r.status_code, r.json()["code"]) == (422, "datos_invalidos"), (mal, r.text)
 
