@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from lxml import etree
 
-from services.timbrado.cfdi import documento, formatos, tfd
+from services.timbrado.cfdi import documento, formatos
 from services.timbrado.cfdi.zonas import CENTRO
-from services.timbrado.pac.http import Respuesta
+from services.timbrado.pac.http import MAXIMO, Respuesta
 from services.timbrado.pac.protocolo import (
     CancelacionAceptada,
     Desconocido,
@@ -22,6 +23,9 @@ from services.timbrado.pac.protocolo import (
 )
 from shared.errors import DomainError
 
+_PARSER: Final = etree.XMLParser(
+    encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True
+)
 #: Codes that refuse a document for certain: the SAT's 3xx/4xx, the CFDI matrix and those of complements.
 _DEL_SAT: Final = re.compile(r"30[1-68]|40[1-5]|CFDI\d{5}|(?:CRP|CRE|CRT|CP|CCE|NOM|CR|PAG|INE|HYP)\d{2,6}")
 _TEXTOS: Final = {
@@ -47,18 +51,29 @@ def es_retencion(xml: bytes) -> bool:
     return str(documento.analizar_xml(xml).tag) == f"{{{formatos.NS_RETENCIONES}}}Retenciones"
 
 
-def timbre_de(xml: bytes) -> bytes:
-    """The TFD of what a PAC sends back, be it the document or the bare stamp. Raises `Ilegible`."""
+def arbol(xml: bytes) -> etree._Element:
+    """A PAC's XML as a tree, nothing expanded nor fetched. Raises `Ilegible`.
+
+    It is not held to the size of what we accept: the largest document that we take comes back larger.
+    """
+    if len(xml) > MAXIMO or b"<!DOCTYPE" in xml:
+        raise Ilegible("respuesta ilegible")
     try:
-        raiz = documento.analizar_xml(xml)
-        if raiz.tag == documento.TIMBRE:
-            return etree.tostring(raiz, encoding="unicode").encode()
-        fragmento = tfd.extraer(xml)
-    except (DomainError, tfd.TfdInvalido) as error:
-        raise Ilegible("el XML del PAC no es legible") from error
-    if fragmento is None:
+        return etree.fromstring(xml, _PARSER)
+    except etree.XMLSyntaxError as error:
+        raise Ilegible("respuesta ilegible") from error
+
+
+def timbre_de(xml: bytes) -> bytes:
+    """The TFD of what a PAC sends back, be it the document or the bare stamp, standing alone. Raises `Ilegible`."""
+    raiz = arbol(xml)
+    timbre = raiz if raiz.tag == documento.TIMBRE else raiz.find(f"{{*}}Complemento/{documento.TIMBRE}")
+    if timbre is None:
         raise Ilegible("el XML del PAC no trae timbre")
-    return fragmento
+    solo = deepcopy(timbre)
+    solo.tail = None
+    etree.cleanup_namespaces(solo)
+    return etree.tostring(solo, encoding="unicode").encode()
 
 
 def rechazo(codigo: str, texto: str) -> Rechazado:

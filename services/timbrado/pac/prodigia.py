@@ -19,6 +19,7 @@ from services.timbrado.pac.http import Respuesta
 from services.timbrado.pac.lectura import (
     Ilegible,
     acuse,
+    arbol,
     de_cuenta,
     de_http,
     del_sat,
@@ -96,7 +97,7 @@ class Prodigia(PacRemoto):
             return malo
         # The return value is itself an XML document, as text.
         interior = soap.campo(soap.resultado(respuesta, "timbradoRetResponse"), "return")
-        return {str(etree.QName(n).localname): n.text for n in soap.arbol(interior.encode())}
+        return {str(etree.QName(n).localname): n.text for n in arbol(interior.encode())}
 
     def _cancelar(self, s: SolicitudDeCancelacion) -> ResultadoDeCancelacion:
         if s.csd is None:

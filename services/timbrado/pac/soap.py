@@ -7,13 +7,10 @@ from xml.sax.saxutils import escape
 
 from lxml import etree
 
-from services.timbrado.pac.http import MAXIMO, Respuesta
-from services.timbrado.pac.lectura import Ilegible
+from services.timbrado.pac.http import Respuesta
+from services.timbrado.pac.lectura import Ilegible, arbol
 
 CABECERAS = {"Content-Type": "text/xml; charset=utf-8"}
-_PARSER = etree.XMLParser(
-    encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True
-)
 
 
 def sobre(espacio: str, metodo: str, campos: Mapping[str, str], *, calificados: bool = True) -> bytes:
@@ -40,16 +37,6 @@ def resultado(respuesta: Respuesta, nombre: str) -> etree._Element:
     if hallado is None:
         raise Ilegible("respuesta SOAP sin resultado")
     return hallado
-
-
-def arbol(xml: bytes) -> etree._Element:
-    """A PAC's XML as a tree, nothing expanded nor fetched. Raises `Ilegible`."""
-    if len(xml) > MAXIMO or b"<!DOCTYPE" in xml:
-        raise Ilegible("respuesta ilegible")
-    try:
-        return etree.fromstring(xml, _PARSER)
-    except etree.XMLSyntaxError as error:
-        raise Ilegible("respuesta ilegible") from error
 
 
 def campo(nodo: etree._Element, nombre: str) -> str:

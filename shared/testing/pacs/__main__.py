@@ -61,7 +61,10 @@ def main(argv: list[str]) -> None:
     material = cfdi.preparar(a.carpeta / "material")
     with SERVIDORES[a.pac](material.autoridad, a.puerto) as servidor:
         archivo = escribir_configuracion(a.carpeta, [servidor])
-        print(f"{a.pac} at {servidor.url}\nPACS_FILE={archivo}\nfailures, one a line: {', '.join(Falla)}")
+        print(
+            f"{a.pac} at {servidor.url}\nPACS_FILE={archivo}\nfailures, one a line: {', '.join(Falla)}",
+            flush=True,
+        )
         try:
             for linea in sys.stdin:
                 try:
