@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
+from psycopg.types.array import ListBinaryDumper
 from sqlalchemy import (
     BigInteger,
     DateTime,
@@ -102,7 +103,13 @@ def new_engine(url: str, pool_size: int = 10) -> Engine:
         },
     )
     _ping_the_idle(engine)
+    event.listen(engine, "connect", _binary_lists)
     return engine
+
+
+def _binary_lists(connection: Any, _: Any) -> None:
+    """Lists travel in binary: as text, a lot's XML would be hex of twice its size, escaped by a regular expression."""
+    connection.adapters.register_dumper(list, ListBinaryDumper)
 
 
 def _ping_the_idle(engine: Engine) -> None:
