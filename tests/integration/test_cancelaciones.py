@@ -1,154 +1,34 @@
-"""Cancellations on a real PostgreSQL: one per document, whatever is lost on the way; lists by index."""
+"""Cancellations on a real PostgreSQL: one per document, whatever is lost on the way."""
 
 from __future__ import annotations
 
 import base64
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from lxml import etree
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from services.timbrado.cfdi import cancelacion as solicitudes
 from services.timbrado.cfdi import firma
-from services.timbrado.cfdi.certificados import Confianza
-from services.timbrado.credenciales import Credenciales
-from services.timbrado.pac.protocolo import SolicitudDeCancelacion
-from services.timbrado.pac.sandbox import PacSandbox
-from services.timbrado.repository import MemoriaPostgres, MemoriaSatPostgres
-from services.timbrado.repository.comprobantes import consulta_de_pagina
 from services.timbrado.use_cases import comprobantes
-from services.timbrado.use_cases.cancelar import Cancelador
 from shared.contracts import timbrado as c
-from shared.errors import DomainError
 from shared.testing import cfdi
 from shared.testing.certificados import Autoridad
-from tests.integration.test_timbrado_pipeline import CLAVE, Banco, armar
-
-SECRETO = b"llave-de-prueba-1"
-
-
-class PacContado(PacSandbox):
-    """The sandbox, counting what it is asked."""
-
-    cancelados: list[SolicitudDeCancelacion]
-    calla_la_aceptacion = False
-
-    def cancelar(self, s: SolicitudDeCancelacion) -> Any:
-        self.cancelados.append(s)
-        r: Any = super().cancelar(s)
-        return replace(r, en_proceso=False) if self.calla_la_aceptacion else r
-
-
-@dataclass
-class Notaria:
-    """A CTI that has stamped, and the cancellations over it."""
-
-    banco: Banco
-    pac: PacContado
-    cancelador: Cancelador
-    emisor: cfdi.Emisor
-
-    def timbrada(self, lineas: int = 8) -> UUID:
-        """A stamped invoice of more than $1,000 (8 lines) or less (`lineas=0` makes a traslado)."""
-        folio = str(uuid4().int % 10**9)
-        xml = (
-            cfdi.factura(self.emisor, folio=folio, lineas=lineas)
-            if lineas
-            else cfdi.traslado(self.emisor, int(folio), lineas=1)
-        )
-        [r] = self.banco.timbrar(xml)
-        assert r.uuid is not None, r.detail
-        return r.uuid
-
-    def csd(self, emisor: cfdi.Emisor | None = None) -> dict[str, str]:
-        par = (emisor or self.emisor).par
-        llave = par.llave.private_bytes(Encoding.DER, PrivateFormat.PKCS8, BestAvailableEncryption(SECRETO))
-        return {
-            "certificado": base64.b64encode(par.der).decode(),
-            "llave": base64.b64encode(llave).decode(),
-            "contrasena_llave": SECRETO.decode(),
-        }
-
-    def cancelar(self, uuid: UUID, motivo: str = "02", **otros: Any) -> c.Cancelacion:
-        datos = otros if {"solicitud", "certificado"} & set(otros) else {**self.csd(), **otros}
-        datos.setdefault("clave", str(uuid4()))
-        return self.cancelador.cancelar(
-            c.CancelarTimbrado(cti=self.banco.cti, contrasena=CLAVE, uuid=uuid, motivo=motivo, **datos)
-        )
-
-    def estado(self, uuid: UUID) -> c.EstadoDeTimbrado:
-        return self.cancelador.estado(c.ConsultarEstado(cti=self.banco.cti, contrasena=CLAVE, uuid=uuid))
-
-    def fallar(self, modo: str) -> None:
-        self.banco.fallar(modo)
-
-    def conciliar(self) -> None:
-        """Everybody's turn comes now, and the reconciler passes by."""
-        with self.banco.engine.begin() as connection:
-            connection.execute(
-                text(
-                    "UPDATE cancelaciones SET proxima_en = now() - interval '1 s' WHERE terminada_en IS NULL"
-                )
-            )
-        while self.cancelador.conciliar():
-            pass
-
-    def filas(self, uuid: UUID) -> list[str]:
-        with self.banco.engine.connect() as connection:
-            return list(
-                connection.execute(
-                    text("SELECT estado FROM cancelaciones WHERE uuid = :u ORDER BY solicitada_en"),
-                    {"u": uuid},
-                ).scalars()
-            )
-
-    def en_el_sat(self, uuid: UUID) -> Any:
-        with self.banco.engine.connect() as connection:
-            return connection.execute(
-                text("SELECT estado, veces FROM pac_sandbox.cancelaciones WHERE uuid = :u"), {"u": uuid}
-            ).one_or_none()
+from tests.integration.notaria import SECRETO, Notaria, abrir, rechazo
 
 
 @pytest.fixture(scope="module")
 def notaria(
     base_de_datos_modulo: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Notaria]:
-    carpeta: Path = tmp_path_factory.mktemp("cfdi")
-    banco = armar(base_de_datos_modulo("timbrado"), carpeta, 500)
-    pac = PacContado(
-        banco.material.pac, MemoriaPostgres(banco.engine), MemoriaSatPostgres(banco.engine), espera=0.01
-    )
-    pac.cancelados = []
-
-    def leer(ids: Any) -> Any:
-        with banco.uow() as uow:
-            return uow.repo.ctis(ids)
-
-    cancelador = Cancelador(
-        {"sandbox": pac}.get,
-        Confianza.de_carpeta(banco.material.autoridades),
-        Credenciales(leer, lambda f, *a: f(*a)),
-        banco.uow,
-        lambda f, *a: f(*a),
-        8.0,
-    )
-    yield Notaria(banco, pac, cancelador, banco.material.emisor("EKU9003173C9"))
-    banco.engine.dispose()
-
-
-def rechazo(action: Callable[[], object]) -> DomainError:
-    with pytest.raises(DomainError) as exc:
-        action()
-    return exc.value
+    with abrir(base_de_datos_modulo("timbrado"), tmp_path_factory.mktemp("cfdi")) as una:
+        yield una
 
 
 def test_without_acceptance_it_is_cancelled_at_once_with_its_acuse(notaria: Notaria) -> None:
@@ -395,76 +275,6 @@ def test_the_database_refuses_two_live_requests_and_a_state_without_its_end(nota
     ):
         with pytest.raises(DBAPIError), notaria.banco.engine.begin() as connection:
             connection.execute(text(sql), {"u": uuid})
-
-
-def test_a_ctis_documents_are_listed_by_their_index(notaria: Notaria) -> None:
-    cancelada = notaria.timbrada(lineas=0)
-    notaria.cancelar(cancelada)
-    vigente = notaria.timbrada(lineas=0)
-
-    def pagina(**filtros: Any) -> list[c.TimbradoEnLista]:
-        hojas: list[c.TimbradoEnLista] = []
-        cursor = None
-        while True:
-            with notaria.banco.uow() as uow:
-                p = c.ListarTimbrados(
-                    cuenta_id=notaria.banco.cm, cti=notaria.banco.cti, limite=7, cursor=cursor, **filtros
-                )
-                una = comprobantes.listar_timbrados(uow, p)
-            hojas += una.datos
-            cursor = una.siguiente
-            if cursor is None:
-                return hojas
-
-    todas = pagina()
-    assert [t.uuid for t in todas[:2]] == [vigente, cancelada]
-    assert len({t.id for t in todas}) == len(todas)
-    assert todas == sorted(todas, key=lambda t: (t.creado_en, t.id), reverse=True)
-    assert cancelada in [t.uuid for t in pagina(estado="cancelado")]
-    assert {t.estado for t in pagina(estado="cancelado")} == {"cancelado"}
-    assert cancelada not in [t.uuid for t in pagina(estado="timbrado")]
-    assert [t.uuid for t in pagina(uuid=cancelada)] == [cancelada]
-    assert {t.emisor for t in pagina(emisor=notaria.emisor.rfc)} == {notaria.emisor.rfc}
-    assert pagina(emisor="XAXX010101000") == []
-    assert pagina(desde=todas[0].creado_en) == todas[:1]
-    assert pagina(hasta=todas[0].creado_en) == todas[1:]
-    with notaria.banco.uow() as uow:
-        error = rechazo(
-            lambda: comprobantes.listar_timbrados(
-                uow, c.ListarTimbrados(cuenta_id=uuid4(), cti=notaria.banco.cti)
-            )
-        )
-    assert error.code == "no_encontrado"
-
-
-def test_a_page_of_a_ctis_documents_is_read_from_an_index(notaria: Notaria) -> None:
-    uuid = notaria.timbrada(lineas=0)
-    with notaria.banco.engine.connect() as connection:
-        connection.execute(
-            text(
-                "INSERT INTO timbrados (id, huella, cti, cuenta_id, cliente_id, emisor, receptor, tipo, total, sello,"
-                " no_certificado, estado, uuid, tfd, pac, xml, tomado_hasta, creado_en)"
-                " SELECT gen_random_uuid(), sha256(CAST(CAST(i AS text) AS bytea)), :cti || '-' || (i % 4),"
-                " cuenta_id, cliente_id, 'E' || (i % 9), 'R' || (i % 99), tipo, total, '', '', 'timbrado',"
-                " gen_random_uuid(), '', pac, '', now(), now() - make_interval(mins => i)"
-                " FROM timbrados, generate_series(1, 20000) i WHERE uuid = :u"
-            ),
-            {"cti": notaria.banco.cti, "u": uuid},
-        )
-        connection.execute(text("ANALYZE timbrados"))
-        casos: list[tuple[dict[str, Any], str | None, str]] = [
-            ({}, None, "ix_timbrados_cti_creado_en_id"),
-            ({"receptor": "R7"}, None, "ix_timbrados_cti_creado_en_id"),
-            ({}, "timbrado", "ix_timbrados_cti_creado_en_id"),
-            ({"uuid": uuid}, None, "uq_timbrados_uuid"),
-            ({"idd": "x"}, None, "uq_timbrados_cti_idd"),
-        ]
-        for filtros, estado, indice in casos:
-            sql, params = consulta_de_pagina(f"{notaria.banco.cti}-1", filtros, estado, None, 51)
-            plan = "\n".join(connection.execute(text(f"EXPLAIN {sql}"), params).scalars())
-            assert indice in plan, (filtros, plan)
-            assert "Seq Scan on timbrados" not in plan
-        connection.rollback()
 
 
 def test_the_sandbox_lists_what_it_stamped(notaria: Notaria) -> None:
