@@ -392,7 +392,8 @@ class TimbradoService:
 
     @rpc(expected_exceptions=WireError)
     def simular_transferencia_masiva_v1(self, **payload: Any) -> dict[str, Any]:
-        return self.bus.run(c.SIMULAR_TRANSFERENCIA_MASIVA, payload, masivas.simular_transferencia_masiva)
+        simular = masivas.simular_transferencia_masiva(offload)
+        return self.bus.run(c.SIMULAR_TRANSFERENCIA_MASIVA, payload, simular)
 
     @rpc(expected_exceptions=WireError)
     def listar_transferencias_masivas_v1(self, **payload: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from itertools import compress
 from uuid import UUID
 
 from shared.errors import campo_invalido
@@ -136,6 +137,42 @@ def que_caben(disponible: int, cantidades: Sequence[int]) -> list[bool]:
             disponible -= cantidad
         caben.append(cabe)
     return caben
+
+
+@dataclass(frozen=True, slots=True)
+class Simulacion:
+    """What a bulk transfer would do: refusals by row number, counted from 1, and what would move."""
+
+    rechazos: dict[int, RechazoFila]
+    aplicables: int
+    movidas: int
+    timbres: int
+    centavos: int
+
+
+def simular(
+    pedido: Pedido,
+    disponible: int,
+    bloqueada: bool,
+    ajenas: Sequence[int],
+    ilimitadas: Sequence[int],
+    todo_o_nada: bool,
+) -> Simulacion:
+    """The same rules as when it is applied, on a stock that has `disponible` and may be `bloqueada`."""
+    rechazos = dict.fromkeys(ajenas, RechazoFila.NO_EXISTE) | dict.fromkeys(ilimitadas, RechazoFila.ILIMITADA)
+    quedan = [n for n in range(1, len(pedido.ctis) + 1) if n not in rechazos]
+    caben = que_caben(0 if bloqueada else disponible, [pedido.cantidades[n - 1] for n in quedan])
+    falta = RechazoFila.BLOQUEADA if bloqueada else RechazoFila.EXISTENCIA
+    rechazos |= {n: falta for n, cabe in zip(quedan, caben, strict=True) if not cabe}
+    aplicables = list(compress(quedan, caben))
+    movidas = [] if todo_o_nada and rechazos else aplicables
+    return Simulacion(
+        rechazos,
+        len(aplicables),
+        len(movidas),
+        sum(pedido.cantidades[n - 1] for n in movidas),
+        sum(pedido.centavos[n - 1] for n in movidas),
+    )
 
 
 def estado_final(aplicadas: int, rechazadas: int) -> EstadoMasiva:

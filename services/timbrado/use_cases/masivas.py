@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 from itertools import compress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from services.timbrado.domain import masivas as domain
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from services.timbrado.repository import Repositorio
 
 log = get_logger(__name__)
+
+#: Runs a function on its arguments off the event loop; handed in by the service.
+Calculo = Callable[..., Any]
 
 ORIGEN = "masiva"
 #: Seconds until one that failed has another turn, and that a statement of an all-or-nothing one may take.
@@ -50,44 +53,44 @@ def transferir_masivamente(uow: UnitOfWork[Repositorio], p: c.TransferirMasivame
 
 
 def simular_transferencia_masiva(
-    uow: UnitOfWork[Repositorio], p: c.SimularTransferenciaMasiva
-) -> c.SimulacionMasiva:
+    calcular: Calculo,
+) -> Callable[[UnitOfWork[Repositorio], c.SimularTransferenciaMasiva], c.SimulacionMasiva]:
     """What the same rows would do now. Nothing is locked, so the real one may find another stock."""
-    pedido = _leer(p)
-    cuenta = uow.repo.cuenta("existencia", str(p.cuenta_id))
-    existencia = cuenta.disponible if cuenta else 0
-    ajenas, ilimitadas = uow.repo.revisar_filas(p.cuenta_id, p.ctis)
-    rechazos = dict.fromkeys(ajenas, RechazoFila.NO_EXISTE) | dict.fromkeys(ilimitadas, RechazoFila.ILIMITADA)
-    quedan = [n for n in range(1, len(pedido.ctis) + 1) if n not in rechazos]
-    caben = domain.que_caben(existencia, [pedido.cantidades[n - 1] for n in quedan])
-    falta = RechazoFila.BLOQUEADA if cuenta and cuenta.bloqueada else RechazoFila.EXISTENCIA
-    aplicables = [] if falta is RechazoFila.BLOQUEADA else list(compress(quedan, caben))
-    rechazos |= dict.fromkeys(set(quedan).difference(aplicables), falta)
-    mueve = [] if p.todo_o_nada and rechazos else aplicables
-    timbres = sum(pedido.cantidades[n - 1] for n in mueve)
-    return c.SimulacionMasiva(
-        estado=domain.estado_final(len(mueve), len(rechazos)),
-        todo_o_nada=p.todo_o_nada,
-        filas=len(pedido.ctis),
-        aplicables=len(aplicables),
-        rechazadas=len(rechazos),
-        timbres=timbres,
-        importe=_pesos(sum(pedido.centavos[n - 1] for n in mueve)),
-        existencia_antes=existencia,
-        existencia_despues=existencia - timbres,
-        rechazos=[
-            c.FilaDeMasiva(
-                fila=n,
-                cti=pedido.ctis[n - 1],
-                cantidad=pedido.cantidades[n - 1],
-                importe=_pesos(pedido.centavos[n - 1]),
-                estado=domain.EstadoFila.RECHAZADA,
-                codigo=rechazos[n],
-                motivo=domain.motivo(rechazos[n]),
-            )
-            for n in sorted(rechazos)[: domain.RECHAZOS_MOSTRADOS]
-        ],
-    )
+
+    def use_case(uow: UnitOfWork[Repositorio], p: c.SimularTransferenciaMasiva) -> c.SimulacionMasiva:
+        pedido = _leer(p)
+        cuenta = uow.repo.cuenta("existencia", str(p.cuenta_id))
+        existencia = cuenta.disponible if cuenta else 0
+        bloqueada = cuenta is not None and cuenta.bloqueada
+        ajenas, ilimitadas = uow.repo.revisar_filas(p.cuenta_id, p.ctis)
+        s: domain.Simulacion = calcular(
+            domain.simular, pedido, existencia, bloqueada, ajenas, ilimitadas, p.todo_o_nada
+        )
+        return c.SimulacionMasiva(
+            estado=domain.estado_final(s.movidas, len(s.rechazos)),
+            todo_o_nada=p.todo_o_nada,
+            filas=len(pedido.ctis),
+            aplicables=s.aplicables,
+            rechazadas=len(s.rechazos),
+            timbres=s.timbres,
+            importe=_pesos(s.centavos),
+            existencia_antes=existencia,
+            existencia_despues=existencia - s.timbres,
+            rechazos=[
+                c.FilaDeMasiva(
+                    fila=n,
+                    cti=pedido.ctis[n - 1],
+                    cantidad=pedido.cantidades[n - 1],
+                    importe=_pesos(pedido.centavos[n - 1]),
+                    estado=domain.EstadoFila.RECHAZADA,
+                    codigo=s.rechazos[n],
+                    motivo=domain.motivo(s.rechazos[n]),
+                )
+                for n in sorted(s.rechazos)[: domain.RECHAZOS_MOSTRADOS]
+            ],
+        )
+
+    return use_case
 
 
 def listar_transferencias_masivas(
