@@ -229,6 +229,36 @@ def pago(emisor: Emisor, folio: int, *, documentos: int = 4, fecha: datetime | N
     )
 
 
+def nomina(emisor: Emisor, folio: int | str, *, fecha: datetime | None = None) -> bytes:
+    """A sealed payroll receipt (complement Nómina 1.2) of a worker paid by the fortnight."""
+    cuando = fecha or _ahora()
+    sueldo = Decimal(8_000 + int("".join(c for c in str(folio) if c.isdecimal()) or "0") % 4_000)
+    impuesto = (sueldo / 8).quantize(_CENTAVO)
+    cuerpo = (
+        f"<cfdi:Emisor Rfc={quoteattr(emisor.rfc)} Nombre={quoteattr(emisor.nombre)} "
+        f'RegimenFiscal="{emisor.regimen or _regimen(emisor.rfc)}"/><cfdi:Receptor Rfc="CACX7605101P8" '
+        'Nombre="XOCHILT CASAS CHAVEZ" DomicilioFiscalReceptor="36257" RegimenFiscalReceptor="605" UsoCFDI="CN01"/>'
+        '<cfdi:Conceptos><cfdi:Concepto ClaveProdServ="84111505" Cantidad="1" ClaveUnidad="ACT" '
+        f'Descripcion="Pago de nómina" ValorUnitario="{sueldo}.00" Importe="{sueldo}.00" Descuento="{impuesto}" '
+        'ObjetoImp="01"/></cfdi:Conceptos><cfdi:Complemento><nomina12:Nomina '
+        'xmlns:nomina12="http://www.sat.gob.mx/nomina12" Version="1.2" TipoNomina="O" '
+        f'FechaPago="{cuando:%Y-%m-%d}" FechaInicialPago="{cuando:%Y-%m}-01" FechaFinalPago="{cuando:%Y-%m}-15" '
+        f'NumDiasPagados="15" TotalPercepciones="{sueldo}.00" TotalDeducciones="{impuesto}" TotalOtrosPagos="0.00">'
+        '<nomina12:Emisor RegistroPatronal="B5510768108"/><nomina12:Receptor Curp="CACX760510MGTSHC04" '
+        'NumSeguridadSocial="000000" FechaInicioRelLaboral="2020-01-01" Antigüedad="P200W" TipoContrato="01" '
+        'TipoRegimen="02" NumEmpleado="120" RiesgoPuesto="1" PeriodicidadPago="04" SalarioDiarioIntegrado="600.00" '
+        f'ClaveEntFed="JAL"/><nomina12:Percepciones TotalSueldos="{sueldo}.00" TotalGravado="{sueldo}.00" '
+        'TotalExento="0.00"><nomina12:Percepcion TipoPercepcion="001" Clave="00500" Concepto="Sueldo" '
+        f'ImporteGravado="{sueldo}.00" ImporteExento="0.00"/></nomina12:Percepciones><nomina12:Deducciones '
+        f'TotalImpuestosRetenidos="{impuesto}"><nomina12:Deduccion TipoDeduccion="002" Clave="00301" Concepto="ISR" '
+        f'Importe="{impuesto}"/></nomina12:Deducciones><nomina12:OtrosPagos><nomina12:OtroPago TipoOtroPago="002" '
+        'Clave="00600" Concepto="Subsidio" Importe="0.00"><nomina12:SubsidioAlEmpleo SubsidioCausado="0.00"/>'
+        "</nomina12:OtroPago></nomina12:OtrosPagos></nomina12:Nomina></cfdi:Complemento>"
+    )
+    atributos = f'SubTotal="{sueldo}.00" Descuento="{impuesto}" Moneda="MXN" Total="{sueldo - impuesto}" MetodoPago="PUE"'
+    return _comprobante(emisor, "N", "N", str(folio), fecha, LUGAR, atributos, cuerpo)
+
+
 def traslado(emisor: Emisor, folio: int, *, lineas: int = 10, fecha: datetime | None = None) -> bytes:
     """A sealed traslado: goods moved between branches of the issuer."""
     conceptos = "".join(

@@ -30,6 +30,7 @@ def documentos() -> list[bytes]:
         cfdi.egreso(emisor(), 7, lineas=1, fecha=cuando),
         cfdi.pago(emisor(), 7, documentos=2, fecha=cuando),
         cfdi.traslado(emisor(), 7, lineas=1, fecha=cuando),
+        cfdi.nomina(emisor(), 7, fecha=cuando),
         cfdi.retencion(emisor(), 7, fecha=cuando),
         cfdi.retencion(emisor(), 7, fecha=cuando, receptor=None),
     ]

@@ -11,7 +11,7 @@ import pytest
 from lxml import etree
 
 from services.timbrado.cfdi import documento, reglas
-from services.timbrado.cfdi.reglas import comprobante, conceptos, impuestos, pagos, retenciones
+from services.timbrado.cfdi.reglas import comprobante, conceptos, impuestos, nomina, pagos, retenciones
 from services.timbrado.cfdi.validacion import Validador
 from shared.errors import Codigo, DomainError
 from shared.testing import cfdi
@@ -48,6 +48,7 @@ def base(cual: str) -> bytes:
         "P": lambda: cfdi.pago(emisor(), 7, documentos=1, fecha=cuando),
         "G": lambda: factura(lineas=1, receptor=PUBLICO),
         "X": lambda: factura(lineas=1, receptor=("XEXX010101000", "FOREIGN COMPANY")),
+        "N": lambda: cfdi.nomina(emisor(), 7, fecha=cuando),
         "R": lambda: cfdi.retencion(emisor(), 7, fecha=cuando),
         "F": lambda: cfdi.factura(emisor("PEGJ800101AA0"), 7, fecha=cuando, lineas=1),
     }
@@ -211,6 +212,31 @@ CASOS: list[tuple[str, str, list[Cambio]]] = [
     ("CRP20244", "P", [('ImpSaldoInsoluto="0.00"', 'ImpSaldoInsoluto="5.00"')]),
     ("CRP20246", "P", [("<pago20:ImpuestosDR>", "<pago20:Otro>"), ("</pago20:ImpuestosDR>", "</pago20:Otro>")]),
     ("CRP20247", "P", [('ObjetoImpDR="02"', 'ObjetoImpDR="01"')]),
+    ("NOM1", "N", [(' Moneda="MXN"', ' Moneda="USD" TipoCambio="17"')]),
+    ("NOM3", "N", [(' Exportacion="01"', ' Exportacion="03"')]),
+    ("NOM4", "N", [("<cfdi:Emisor", '<cfdi:InformacionGlobal Periodicidad="04" Meses="01" Año="{año}"/><cfdi:Emisor')]),
+    ("NOM7", "N", [(' RegimenFiscal="601"', ' RegimenFiscal="601" FacAtrAdquirente="0123456789"')]),
+    ("NOM11", "N", [(' RegimenFiscalReceptor="605"', ' RegimenFiscalReceptor="612"')]),
+    ("NOM12", "N", [(' UsoCFDI="CN01"', ' UsoCFDI="S01"')]),
+    ("NOM13", "N", [("</cfdi:Conceptos>", (
+        '<cfdi:Concepto ClaveProdServ="84111505" Cantidad="1" ClaveUnidad="ACT" Descripcion="Pago de nómina" '
+        'ValorUnitario="1" Importe="1" ObjetoImp="01"/></cfdi:Conceptos>'))]),
+    ("NOM14", "N", [(' ClaveProdServ="84111505"', ' ClaveProdServ="84111506"')]),
+    ("NOM15", "N", [(' Cantidad="1"', ' NoIdentificacion="1" Cantidad="1"')]),
+    ("NOM16", "N", [(' Cantidad="1"', ' Cantidad="2"')]),
+    ("NOM17", "N", [(' ClaveUnidad="ACT"', ' ClaveUnidad="H87"')]),
+    ("NOM18", "N", [(' ClaveUnidad="ACT"', ' ClaveUnidad="ACT" Unidad="x"')]),
+    ("NOM19", "N", [("Pago de nómina", "Pago de nomina")]),
+    ("NOM23", "N", [(' ObjetoImp="01"', ' ObjetoImp="04"')]),
+    ("NOM31", "N", [(' TotalPercepciones="{sub}"', ""), (' TotalOtrosPagos="0.00"', "")]),
+    ("NOM33", "N", [('PeriodicidadPago="04"', 'PeriodicidadPago="99"')]),
+    ("NOM34", "N", [('TipoNomina="O"', 'TipoNomina="E"')]),
+    ("NOM35", "N", [('FechaInicialPago="{año}-{mes}-01"', 'FechaInicialPago="{año}-{mes}-16"')]),
+    ("NOM37", "N", [(' TotalSueldos="', ' TotalSueldos="1')]),
+    ("NOM39", "N", [(' TotalImpuestosRetenidos="', ' TotalImpuestosRetenidos="1')]),
+    ("NOM40", "N", [(' TotalOtrosPagos="0.00"', ' TotalOtrosPagos="1.00"')]),
+    ("NOM73", "N", [(' TotalGravado="', ' TotalGravado="1')]),
+    ("NOM74", "N", [(' TotalExento="', ' TotalExento="1')]),
     ("Reten20106", "R", [('CveRetenc="01"', 'CveRetenc="25"')]),
     ("Reten20112", "R", [('RegimenFiscalE="601"', 'RegimenFiscalE="612"')]),
     ("Reten20117", "R", [(" DomicilioFiscalR", ' CurpR="PEGJ800101HDFRRN09" DomicilioFiscalR')]),
@@ -258,7 +284,7 @@ def cambiada(xml: bytes, cambios: list[Cambio]) -> bytes:
     return xml
 
 
-@pytest.mark.parametrize("cual", ["I", "E", "T", "P", "G", "X", "R", "F"])
+@pytest.mark.parametrize("cual", ["I", "E", "T", "P", "N", "G", "X", "R", "F"])
 def test_un_documento_correcto_no_tiene_hallazgos(cual: str) -> None:
     assert codigos(base(cual)) == []
 
@@ -277,13 +303,15 @@ def test_cada_codigo_de_las_tablas_tiene_su_caso() -> None:
     tablas = [
         comprobante.TABLA, conceptos.ANTES, conceptos.TRASLADO, conceptos.RETENCION, conceptos.DESPUES,
         impuestos.GENERALES, impuestos.RETENCION, impuestos.TRASLADO, pagos._PAGO, pagos._DOCUMENTO,
-        retenciones.TABLA,
+        retenciones.TABLA, nomina.TABLA,
     ]  # fmt: skip
     for tabla in tablas:
         orden = [fila[0] for fila in tabla]
         assert orden == sorted(orden), "the matrix's order"
     en_tablas = {str(fila[0]) for tabla in tablas for fila in tabla}
-    en_tablas |= {fila[0] for fila in pagos._FIJOS} | {fila[0] for fila in pagos._RETENIDOS}
+    en_tablas |= {fila[0] for fila in (*pagos._FIJOS, *nomina._FIJOS)} | {
+        fila[0] for fila in pagos._RETENIDOS
+    }
     assert en_tablas <= {esperado for esperado, _, _ in CASOS}
 
 
@@ -376,3 +404,4 @@ def test_un_codigo_se_deja_al_pac_por_configuracion() -> None:
 def test_documentos_de_todo_tipo_pasan_completos() -> None:
     for xml in cfdi.lote(emisor(), 40, fecha=hora_local()):
         validar(xml)
+    assert validar(base("N")).tipo == "N"

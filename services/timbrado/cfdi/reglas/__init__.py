@@ -16,7 +16,7 @@ from typing import Final
 from lxml import etree
 
 from services.timbrado.cfdi import formatos, mensajes
-from services.timbrado.cfdi.reglas import comprobante, conceptos, impuestos, pagos, retenciones
+from services.timbrado.cfdi.reglas import comprobante, conceptos, impuestos, nomina, pagos, retenciones
 from services.timbrado.cfdi.reglas.vista import CONTEXTO, Hallazgo, NumeroExcesivo, Vista
 from shared.errors import DomainError, cfdi_invalido
 
@@ -52,6 +52,7 @@ def _comprobante(v: Vista) -> Iterator[tuple[str, Hallazgo]]:
     yield from _conceptos(v)
     yield from _impuestos(v)
     yield from pagos.revisar(v)
+    yield from nomina.revisar(v)
 
 
 def _conceptos(v: Vista) -> Iterator[tuple[str, Hallazgo]]:
