@@ -103,6 +103,9 @@ class Transporte:
         """
         limite = time.monotonic() + (self.plazo if plazo is None else plazo)
         conexion = self._tomar(limite)
+        if time.monotonic() >= limite:
+            self._dejar(conexion, True)
+            raise NoConectado("sin tiempo para enviar")
         corte = threading.Timer(max(limite - time.monotonic(), 0.001), _cortar, (conexion.http.sock,))
         corte.daemon = True
         corte.start()
@@ -185,9 +188,6 @@ class Transporte:
         except (OSError, http.client.HTTPException, ValueError) as error:
             conexion.close()
             raise NoConectado(_motivo(error)) from error
-        if time.monotonic() >= limite:
-            conexion.close()
-            raise NoConectado("sin tiempo para enviar")
         return _Conexion(conexion)
 
     def _dejar(self, conexion: _Conexion, se_queda: bool) -> None:

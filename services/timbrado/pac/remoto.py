@@ -203,8 +203,10 @@ class PacRemoto:
         try:
             return futuro.result(max(limite - time.monotonic(), 0.0))
         except SinTurno:
-            # Not begun: surely never sent. Begun: it may be on its way.
-            return sin_turno if futuro.cancel() else Desconocido("tiempo de espera agotado")
+            # Not begun: surely never sent. Begun: it may be on its way, or have ended this very moment.
+            if futuro.cancel():
+                return sin_turno
+            return futuro.result() if futuro.done() else Desconocido("tiempo de espera agotado")
 
     def _uno(
         self, accion: Callable[[Solicitud], Resultado], s: Solicitud, sin_turno: Resultado, limite: float

@@ -206,6 +206,26 @@ def test_a_connection_is_used_again_and_a_stale_one_is_not() -> None:
     assert conexiones[0] == 2
 
 
+def test_a_request_whose_time_is_over_is_not_sent() -> None:
+    recibido: list[bytes] = []
+
+    def conversar(conexion: socket.socket) -> None:
+        while True:
+            recibido.append(leer_peticion(conexion))
+            conexion.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    with servidor(conversar) as puerto:
+        transporte = Transporte(f"http://127.0.0.1:{puerto}")
+        transporte.pedir("POST", "/", b"uno")
+        for _ in range(2):  # with a connection at hand, and it is kept
+            with pytest.raises(NoConectado, match="sin tiempo"):
+                transporte.pedir("POST", "/", b"dos", plazo=0)
+        with pytest.raises(NoConectado, match="sin tiempo"):
+            Transporte(f"http://127.0.0.1:{puerto}").pedir("POST", "/", b"tres", plazo=0)
+        transporte.pedir("POST", "/", b"cuatro")
+    assert recibido == [b"uno", b"cuatro"]
+
+
 def test_a_multipart_body_never_holds_its_own_border() -> None:
     _, tipo = multiparte("xml", b"a")
     borde = tipo.partition("boundary=")[2].encode()
