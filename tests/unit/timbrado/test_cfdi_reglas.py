@@ -11,7 +11,15 @@ import pytest
 from lxml import etree
 
 from services.timbrado.cfdi import documento, reglas
-from services.timbrado.cfdi.reglas import comprobante, conceptos, impuestos, nomina, pagos, retenciones
+from services.timbrado.cfdi.reglas import (
+    comprobante,
+    conceptos,
+    impuestos,
+    nomina,
+    pagos,
+    partes,
+    retenciones,
+)
 from services.timbrado.cfdi.validacion import Validador
 from shared.errors import Codigo, DomainError
 from shared.testing import cfdi
@@ -301,7 +309,7 @@ def test_cada_regla_halla_su_error(esperado: str, cual: str, cambios: list[Cambi
 
 def test_cada_codigo_de_las_tablas_tiene_su_caso() -> None:
     tablas = [
-        comprobante.TABLA, conceptos.ANTES, conceptos.TRASLADO, conceptos.RETENCION, conceptos.DESPUES,
+        comprobante.TABLA, partes.TABLA, conceptos.ANTES, conceptos.TRASLADO, conceptos.RETENCION, conceptos.DESPUES,
         impuestos.GENERALES, impuestos.RETENCION, impuestos.TRASLADO, pagos._PAGO, pagos._DOCUMENTO,
         retenciones.TABLA, nomina.TABLA,
     ]  # fmt: skip

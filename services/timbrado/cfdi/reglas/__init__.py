@@ -16,7 +16,15 @@ from typing import Final
 from lxml import etree
 
 from services.timbrado.cfdi import formatos, mensajes
-from services.timbrado.cfdi.reglas import comprobante, conceptos, impuestos, nomina, pagos, retenciones
+from services.timbrado.cfdi.reglas import (
+    comprobante,
+    conceptos,
+    impuestos,
+    nomina,
+    pagos,
+    partes,
+    retenciones,
+)
 from services.timbrado.cfdi.reglas.vista import CONTEXTO, Hallazgo, NumeroExcesivo, Vista
 from shared.errors import DomainError, cfdi_invalido
 
@@ -46,7 +54,7 @@ def revisar(raiz: etree._Element, ahora: datetime, omitidas: Collection[str] = (
 
 
 def _comprobante(v: Vista) -> Iterator[tuple[str, Hallazgo]]:
-    for codigo, regla in comprobante.TABLA:
+    for codigo, regla in (*comprobante.TABLA, *partes.TABLA):
         if (hallado := regla(v)) is not None:
             yield codigo, hallado
     yield from _conceptos(v)

@@ -1,9 +1,8 @@
-"""Rules of the Comprobante's own attributes, InformacionGlobal, Emisor and Receptor: CFDI40103 to CFDI40161.
+"""Rules of the Comprobante's own attributes and InformacionGlobal: CFDI40103 to CFDI40136.
 
 Left out, because they need data or a service of the SAT that we do not have: Confirmacion and its limits
-(40118, 40120, 40127–40129; suspended by the SAT), names, addresses and RFCs against its lists (40138, 40139,
-40142–40145, 40147, 40148), and the pattern of a foreign tax number (40156). What the XSD or a catalogue says
-(40101, 40104, 40113, 40117 …) is `esquemas` and `mensajes`; the seal and its certificate, `validacion`.
+(40118, 40120, 40127–40129; suspended by the SAT). What the XSD or a catalogue says (40101, 40104, 40113,
+40117 …) is `esquemas` and `mensajes`; the seal and its certificate, `validacion`.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ _OTROS_CARGOS: Final = tuple(
 """Complements with amounts of which the guides do not say whether Total has them: it is not added up then."""
 
 _BIMESTRAL: Final = "05"
-_PUBLICO_EN_GENERAL: Final = "PUBLICO EN GENERAL"
+PUBLICO_EN_GENERAL: Final = "PUBLICO EN GENERAL"
 
 
 def forma_de_pago_de_mas(v: Vista) -> Hallazgo | None:
@@ -185,7 +184,7 @@ def informacion_global(v: Vista) -> Hallazgo | None:
 
     «PÚBLICO» passes with the node and is not asked for it without: PACs differ in how they compare.
     """
-    al_publico = v.rfc_receptor == catalogos.PUBLICO and _nombre(v) == _PUBLICO_EN_GENERAL
+    al_publico = v.rfc_receptor == catalogos.PUBLICO and nombre_del_receptor(v) == PUBLICO_EN_GENERAL
     if v.global_ is None:
         if al_publico and v.tipo == "I":
             return Hallazgo(
@@ -193,11 +192,11 @@ def informacion_global(v: Vista) -> Hallazgo | None:
                 "Nombre",
                 "Una factura a PUBLICO EN GENERAL es global. Agregue el nodo InformacionGlobal.",
             )
-    elif v.rfc_receptor != catalogos.PUBLICO or _sin_acentos(_nombre(v)) != _PUBLICO_EN_GENERAL:
+    elif v.rfc_receptor != catalogos.PUBLICO or _sin_acentos(nombre_del_receptor(v)) != PUBLICO_EN_GENERAL:
         return Hallazgo(
             v.global_,
             None,
-            f"InformacionGlobal solo va con el RFC {catalogos.PUBLICO} y el nombre {_PUBLICO_EN_GENERAL}. "
+            f"InformacionGlobal solo va con el RFC {catalogos.PUBLICO} y el nombre {PUBLICO_EN_GENERAL}. "
             "Quítelo o corrija el receptor.",
         )
     return None
@@ -240,120 +239,9 @@ def ano_de_la_global(v: Vista) -> Hallazgo | None:
     return Hallazgo(v.global_, "Año", f"El año {ano} no es {actual} ni {actual - 1}. Corríjalo.")
 
 
-def regimen_del_emisor(v: Vista) -> Hallazgo | None:
-    """Of the issuer's kind of person."""
-    regimen = clave(v.emisor, "RegimenFiscal")
-    return _persona(regimen, v.rfc_emisor, Hallazgo(v.emisor, "RegimenFiscal", "del emisor"))
-
-
-def nombre_del_publico(v: Vista) -> Hallazgo | None:
-    """«PUBLICO EN GENERAL» has the generic RFC."""
-    if _nombre(v) == _PUBLICO_EN_GENERAL and v.rfc_receptor != catalogos.PUBLICO:
-        return Hallazgo(
-            v.receptor,
-            "Rfc",
-            f"Con el nombre {_PUBLICO_EN_GENERAL}, el RFC debe ser {catalogos.PUBLICO}. Corríjalo.",
-        )
-    return None
-
-
-def domicilio_del_generico(v: Vista) -> Hallazgo | None:
-    """A generic RFC has its address where the document is issued."""
-    lugar = clave(v.raiz, "LugarExpedicion")
-    if _generico(v) and clave(v.receptor, "DomicilioFiscalReceptor") != lugar:
-        return Hallazgo(
-            v.receptor,
-            "DomicilioFiscalReceptor",
-            f"Con el RFC {v.rfc_receptor}, debe ser igual a LugarExpedicion ({lugar}). Corríjalo.",
-        )
-    return None
-
-
-def residencia_de_mas(v: Vista) -> Hallazgo | None:
-    """Only the generic foreign RFC says where it lives."""
-    if v.rfc_receptor != catalogos.EXTRANJERO and v.receptor.get("ResidenciaFiscal") is not None:
-        return Hallazgo(
-            v.receptor,
-            "ResidenciaFiscal",
-            f"ResidenciaFiscal solo va con el RFC {catalogos.EXTRANJERO}. Quítela.",
-        )
-    return None
-
-
-def residencia_en_mexico(v: Vista) -> Hallazgo | None:
-    """And it is not Mexico."""
-    if clave(v.receptor, "ResidenciaFiscal") == "MEX":
-        return Hallazgo(
-            v.receptor, "ResidenciaFiscal", "ResidenciaFiscal no puede ser MEX. Ponga el país del receptor."
-        )
-    return None
-
-
-def residencia_ausente(v: Vista) -> Hallazgo | None:
-    """A foreign tax number, or a foreigner in Comercio Exterior, says the country."""
-    if v.receptor.get("ResidenciaFiscal") is not None:
-        return None
-    if v.receptor.get("NumRegIdTrib") is not None or _exporta(v):
-        return Hallazgo(
-            v.receptor,
-            "ResidenciaFiscal",
-            "Falta el país de residencia del receptor. Agregue ResidenciaFiscal.",
-        )
-    return None
-
-
-def registro_de_mas(v: Vista) -> Hallazgo | None:
-    """Only the generic foreign RFC has a foreign tax number."""
-    if v.rfc_receptor != catalogos.EXTRANJERO and v.receptor.get("NumRegIdTrib") is not None:
-        return Hallazgo(
-            v.receptor, "NumRegIdTrib", f"NumRegIdTrib solo va con el RFC {catalogos.EXTRANJERO}. Quítelo."
-        )
-    return None
-
-
-def registro_ausente(v: Vista) -> Hallazgo | None:
-    """In Comercio Exterior a foreigner has one."""
-    if _exporta(v) and v.receptor.get("NumRegIdTrib") is None:
-        return Hallazgo(
-            v.receptor,
-            "NumRegIdTrib",
-            "Con Comercio Exterior, el receptor extranjero lleva NumRegIdTrib. Agréguelo.",
-        )
-    return None
-
-
-def regimen_del_receptor(v: Vista) -> Hallazgo | None:
-    """Of the receiver's kind of person."""
-    regimen = clave(v.receptor, "RegimenFiscalReceptor")
-    return _persona(regimen, v.rfc_receptor, Hallazgo(v.receptor, "RegimenFiscalReceptor", "del receptor"))
-
-
-def regimen_del_generico(v: Vista) -> Hallazgo | None:
-    """A generic RFC has 616, but for payroll (NOM: of a worker who died, 605)."""
-    regimen = clave(v.receptor, "RegimenFiscalReceptor")
-    if _generico(v) and v.tipo != "N" and regimen != "616":
-        return Hallazgo(
-            v.receptor,
-            "RegimenFiscalReceptor",
-            f"Con el RFC {v.rfc_receptor}, el régimen debe ser 616 y es {regimen}. Corríjalo.",
-        )
-    return None
-
-
-def uso_del_receptor(v: Vista) -> Hallazgo | None:
-    """UsoCFDI for the receiver's kind of person and régimen."""
-    uso, regimen = clave(v.receptor, "UsoCFDI") or "", clave(v.receptor, "RegimenFiscalReceptor") or ""
-    regimenes = catalogos.REGIMENES_DE_USO.get(uso)
-    if (regimenes is None or regimen in regimenes) and not (
-        len(v.rfc_receptor) == 12 and uso in catalogos.USOS_DE_FISICAS
-    ):
-        return None
-    return Hallazgo(
-        v.receptor,
-        "UsoCFDI",
-        f"El uso {uso} no corresponde al tipo de persona del RFC {v.rfc_receptor} o a su régimen {regimen}. "
-        "Pida el uso correcto al receptor.",
-    )
+def nombre_del_receptor(v: Vista) -> str:
+    """With its whitespace collapsed, as its XSD type says."""
+    return " ".join(v.receptor.get("Nombre", "").split())
 
 
 TABLA: Final[tuple[tuple[str, Callable[[Vista], Hallazgo | None]], ...]] = (
@@ -376,17 +264,6 @@ TABLA: Final[tuple[tuple[str, Callable[[Vista], Hallazgo | None]], ...]] = (
     ("CFDI40134", mes_de_mes),
     ("CFDI40135", mes_de_bimestre),
     ("CFDI40136", ano_de_la_global),
-    ("CFDI40141", regimen_del_emisor),
-    ("CFDI40146", nombre_del_publico),
-    ("CFDI40149", domicilio_del_generico),
-    ("CFDI40151", residencia_de_mas),
-    ("CFDI40152", residencia_en_mexico),
-    ("CFDI40153", residencia_ausente),
-    ("CFDI40154", registro_de_mas),
-    ("CFDI40155", registro_ausente),
-    ("CFDI40158", regimen_del_receptor),
-    ("CFDI40159", regimen_del_generico),
-    ("CFDI40161", uso_del_receptor),
 )
 """Code and rule, in the order of the matrix."""
 
@@ -412,28 +289,5 @@ def _meses(v: Vista, desde: str, hasta: str) -> Hallazgo | None:
     )
 
 
-def _persona(regimen: str | None, rfc: str, donde: Hallazgo) -> Hallazgo | None:
-    fisica = len(rfc) == 13
-    if regimen not in (catalogos.SOLO_MORALES if fisica else catalogos.SOLO_FISICAS):
-        return None
-    que = "física" if fisica else "moral"
-    return donde._replace(
-        detalle=f"El régimen {regimen} no es de una persona {que}, como la del RFC {donde.detalle} ({rfc}). "
-        "Use el de su constancia de situación fiscal."
-    )
-
-
-def _nombre(v: Vista) -> str:
-    return " ".join(v.receptor.get("Nombre", "").split())
-
-
 def _sin_acentos(texto: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFD", texto.upper()) if not unicodedata.combining(c))
-
-
-def _generico(v: Vista) -> bool:
-    return v.rfc_receptor in (catalogos.PUBLICO, catalogos.EXTRANJERO)
-
-
-def _exporta(v: Vista) -> bool:
-    return v.rfc_receptor == catalogos.EXTRANJERO and v.tiene(*COMERCIO_EXTERIOR)
