@@ -346,6 +346,23 @@ def test_it_waits_until_three_in_the_morning_and_leaves_out_pacs_without_a_list(
     assert banco.correr() > 0
 
 
+def test_days_on_which_nothing_ran_are_made_up_for(banco: Banco) -> None:
+    banco.correr()
+
+    def dias() -> list[date]:
+        with banco.uow() as uow:
+            filas = conciliacion_pac.listar_conciliaciones(uow, c.ListarConciliaciones(pac="finkok")).datos
+        return sorted(x.dia for x in filas)
+
+    assert dias() == [DIA], "a new installation does not look back"
+    banco.ahora += timedelta(days=3)
+    banco.conciliador()._programar()
+    assert dias() == [DIA + timedelta(days=d) for d in range(4)]
+    banco.ahora += timedelta(days=30)
+    banco.conciliador()._programar()
+    assert len(dias()) == 4 + 7
+
+
 @pytest.mark.parametrize("dia", [date(2020, 1, 1), datetime.now(CENTRO).date(), date(2999, 1, 1)])
 def test_only_days_that_ended_are_reconciled(banco: Banco, dia: date) -> None:
     with banco.uow() as uow, pytest.raises(DomainError) as error:

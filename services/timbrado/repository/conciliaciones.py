@@ -14,8 +14,11 @@ from services.timbrado.domain.pac import LineaDePac
 from services.timbrado.repository.base import Base
 from shared.pagination import Posicion
 
+# Also the days on which nothing of ours ran, a week back at most.
 _PLAN = text(
-    "INSERT INTO conciliaciones (pac, dia) SELECT p, :dia FROM unnest(CAST(:pacs AS text[])) p"
+    "INSERT INTO conciliaciones (pac, dia) SELECT p, CAST(d AS date) FROM unnest(CAST(:pacs AS text[])) p"
+    " CROSS JOIN LATERAL generate_series(greatest(coalesce((SELECT max(c.dia) + 1 FROM conciliaciones c"
+    " WHERE c.pac = p), CAST(:dia AS date)), CAST(:dia AS date) - 6), CAST(:dia AS date), interval '1 day') d"
     " ON CONFLICT (pac, dia) DO NOTHING"
 )
 _AGAIN = text(
@@ -121,7 +124,7 @@ class Conciliaciones(Base):
     """Reconciliations by PAC and day."""
 
     def programar_conciliaciones(self, pacs: Sequence[str], dia: date) -> None:
-        """One for each PAC and that day, where there is none."""
+        """One for each PAC and each day up to that one, where there is none yet."""
         self._session.execute(_PLAN, {"pacs": list(pacs), "dia": dia})
 
     def conciliar_de_nuevo(self, pac: str, dia: date) -> UUID:
