@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
+from services.timbrado.repository import Directo
 from services.timbrado.repository.consumo import al_sellar
 from shared.ledger import sealing
+from shared.ledger.domain import Captura
 from tests.integration.test_timbrado_pipeline import Banco, armar
 
 
@@ -47,15 +51,22 @@ def test_a_stamping_counts_once_in_its_hour(banco: Banco) -> None:
 
 
 def test_an_ilimitadas_stamping_counts_for_its_cti(banco: Banco) -> None:
-    with banco.engine.begin() as connection:
-        connection.execute(
-            text(
-                "UPDATE ctis SET tipo = 'ilimitada', vigente_hasta = now() + interval '1 year' WHERE id = :cti"
-            ),
-            {"cti": banco.cti},
-        )
-    [r] = banco.timbrar(banco.factura("B1"))
-    assert r.error is None, r
+    """Its timbre is minted as it is spent: the movement leaves `emision`, and only the stamping tells the CTI."""
+    with banco.uow() as uow:
+        cti = uow.repo.ctis([banco.cti])[banco.cti]
+        emision, consumo = uow.repo.cuenta("emision", ""), uow.repo.cuenta("consumo", "")
+    assert emision is not None
+    assert consumo is not None
+    fila: dict[str, Any] = {
+        "ids": uuid4(), "huellas": bytes(32), "ctis": cti.id, "cuentas": cti.cuenta_id, "clientes": cti.cliente_id,
+        "idds": None, "emisores": "EKU9003173C9", "receptores": "XAXX010101000", "tipos": "I", "totales": 1,
+        "sellos": "x", "numeros": "1", "xmls": b"<x/>", "libros": cti.libro_id, "versiones": cti.version,
+        "cargos": emision.id,
+    }  # fmt: skip
+    directo = Directo(banco.engine)
+    assert directo.retener([fila], "prueba", 10.0) == {fila["ids"]}
+    captura = Captura(fila["ids"], fila["ids"], consumo.id, "timbrado", "")
+    assert directo.capturar([captura], [uuid4()], [b"<tfd/>"]) == {fila["ids"]}
     assert banco.saldo() == (10, 0)
     sellar(banco)
     assert consumido(banco) == 1

@@ -45,7 +45,7 @@ def sellar(banco: Banco) -> None:
 class Servicio:
     """What the gateway calls, without a bus between."""
 
-    def __init__(self, banco: Banco, por_pagina: int = 1_000) -> None:
+    def __init__(self, banco: Banco, por_pagina: int = 500) -> None:
         self._banco, self._por_pagina = banco, por_pagina
         self.llamadas = 0
 
@@ -57,7 +57,7 @@ class Servicio:
 
 
 def pedir(
-    banco: Banco, cti: str | None, desde: date, hasta: date, por_pagina: int = 1_000, maximo: int = 100
+    banco: Banco, cti: str | None, desde: date, hasta: date, por_pagina: int = 500, maximo: int = 100
 ) -> dict[str, Any]:
     """The statement as the gateway writes it in JSON."""
     leido = lectura.leer(Servicio(banco, por_pagina), banco.cm, cti, desde, hasta, maximo)  # type: ignore[arg-type]

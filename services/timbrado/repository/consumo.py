@@ -52,6 +52,7 @@ _KEEP = text(
 )
 _RHYTHMS = text("SELECT cti, dias, tasas FROM ritmos WHERE cti = ANY(:ctis)")
 #: `domain/pronostico.py` in SQL, for the order of the list: whole weeks, and the days that the rest still covers.
+#: OFFSET 0 keeps the planner from copying each sum into every place that uses it (225 ms and not 1,000 at 100,000 CTI).
 _FORECASTS = text(
     "WITH acumulado AS (SELECT c.id AS cti, c.nic, l.saldo - l.retenido AS disponible, coalesce(r.dias, 0) AS historia,"
     " coalesce(r.tasas, '{0,0,0,0,0,0,0}') AS tasas, r.tasas[:d1] AS a1, r.tasas[:d1] + r.tasas[:d2] AS a2,"
@@ -60,12 +61,12 @@ _FORECASTS = text(
     " r.tasas[:d1] + r.tasas[:d2] + r.tasas[:d3] + r.tasas[:d4] + r.tasas[:d5] + r.tasas[:d6] AS a6,"
     " nullif(r.tasas[1] + r.tasas[2] + r.tasas[3] + r.tasas[4] + r.tasas[5] + r.tasas[6] + r.tasas[7], 0) AS semana"
     " FROM ctis c JOIN cuentas l ON l.id = c.libro_id LEFT JOIN ritmos r ON r.cti = c.id"
-    " WHERE c.cuenta_id = :cuenta_id AND c.tipo = 'estandar'),"
+    " WHERE c.cuenta_id = :cuenta_id AND c.tipo = 'estandar' OFFSET 0),"
     " restos AS (SELECT *, disponible * :escala / semana AS semanas, disponible * :escala % semana AS resto"
-    " FROM acumulado), plazos AS (SELECT cti, nic, disponible, historia, tasas,"
+    " FROM acumulado OFFSET 0), plazos AS (SELECT cti, nic, disponible, historia, tasas,"
     f" CASE WHEN semana IS NULL THEN {SIN_FIN} WHEN disponible <= 0 THEN 0 ELSE least(:maximo, 7 * semanas"
     " + (resto >= a1)::int + (resto >= a2)::int + (resto >= a3)::int + (resto >= a4)::int + (resto >= a5)::int"
-    " + (resto >= a6)::int) END AS dias FROM restos)"
+    " + (resto >= a6)::int) END AS dias FROM restos OFFSET 0)"
     " SELECT * FROM plazos WHERE dias < :menos_de AND (dias, cti) > (:dias, :cti) ORDER BY dias, cti LIMIT :limite"
 )
 

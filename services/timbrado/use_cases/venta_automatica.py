@@ -143,18 +143,17 @@ def _avisar(
     mes: date,
 ) -> None:
     """Once per crossing when stock lacks, once per month when the cap is reached."""
+    avisos = []
     for o, espera in esperas:
         if espera is Espera.TOPE:
             clave = f"venta-automatica:tope:{o.cti}:{mes:%Y-%m}"
-            _avisar_uno(uow, o, "venta_automatica_tope", reglas.aviso_tope(o), clave)
+            avisos.append((o.cuenta_id, "venta_automatica_tope", o.cti, reglas.aviso_tope(o), clave))
         elif o.libro_id in desde:
-            cruce = desde[o.libro_id].isoformat()
-            clave = f"venta-automatica:existencia:{o.cti}:{cruce}"
-            _avisar_uno(uow, o, "venta_automatica_sin_existencia", reglas.aviso_sin_existencia(o), clave)
-
-
-def _avisar_uno(uow: UnitOfWork[Repositorio], o: Orden, tipo: str, mensaje: str, clave: str) -> None:
-    uow.repo.avisar(o.cuenta_id, tipo, o.cti, mensaje, clave)
+            clave = f"venta-automatica:existencia:{o.cti}:{desde[o.libro_id].isoformat()}"
+            mensaje = reglas.aviso_sin_existencia(o)
+            avisos.append((o.cuenta_id, "venta_automatica_sin_existencia", o.cti, mensaje, clave))
+    if avisos:
+        uow.repo.avisar_varios(avisos)
 
 
 # -- standing orders ---------------------------------------------------------------------------------------
