@@ -324,6 +324,49 @@ def test_changing_the_order_while_sales_go_on_mixes_nothing_and_never_deadlocks(
     banco.sano()
 
 
+def test_first_orders_transfers_and_password_changes_never_deadlock(banco: Banco) -> None:
+    emitir(banco, 1_000_000)
+    with banco.uow() as uow:
+        # Its account comes after its stock's, which is the order in which a transfer locks them.
+        banco.cti = "POSTERIOR"
+        uow.repo.crear_cti(banco.cti, 1004, uuid4(), banco.cm)
+        uow.commit()
+    fin = threading.Event()
+
+    def estrenar() -> None:
+        poner(banco, minimo=1, abonar=1)
+        with banco.uow() as uow:
+            peticion = c.QuitarVentaAutomatica(clave=uuid4().hex, cuenta_id=banco.cm, cti=banco.cti)
+            ventas.quitar_venta_automatica(uow, peticion)
+            uow.commit()
+
+    def transferir() -> None:
+        with banco.uow() as uow:
+            peticion = c.Transferir(
+                clave=uuid4().hex, cuenta_id=banco.cm, cti=banco.cti, cantidad=1, importe=Decimal(1)
+            )
+            transferencias.transferir(uow, peticion)
+            uow.commit()
+
+    def cambiar_contrasena() -> None:
+        with banco.uow() as uow:
+            libro = uow.repo.ctis([banco.cti])[banco.cti].libro_id
+            uow.repo.tomar_cti(banco.cm, banco.cti)
+            uow.repo.libro.cambiar_version(libro)
+            uow.commit()
+
+    with ThreadPoolExecutor(3) as grupo:
+        otros = [grupo.submit(mientras, fin, accion) for accion in (transferir, cambiar_contrasena)]
+        try:
+            for _ in range(60):
+                estrenar()
+        finally:
+            fin.set()
+    for otro in otros:
+        otro.result()
+    banco.sano()
+
+
 def test_many_at_once_each_with_its_result_and_a_simulation_that_changes_nothing(banco: Banco) -> None:
     banco.timbrar(*[banco.factura(f"I{n}") for n in range(7)])
     while sealing.seal(banco.engine, al_sellar):
