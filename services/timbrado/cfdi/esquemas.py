@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Any, Final
 
 from lxml import etree
@@ -24,7 +25,7 @@ from shared.errors import DomainError
 
 MAXIMO_EN_XSD: Final = 300
 GRANDE: Final = 32 * 1024
-"""Bytes from which a document is validated in chunks (see `_error_por_partes`)."""
+"""Bytes from which a document is validated in chunks (see `_errores_por_partes`)."""
 _TROZO: Final = 16 * 1024
 
 _XS: Final = "{http://www.w3.org/2001/XMLSchema}"
@@ -213,7 +214,7 @@ def _tfd() -> _Esquema:
 def validar(raiz: etree._Element, *, grande: bool = False) -> None:
     """Structure and catalogues of a document without Addenda. Raises `cfdi_invalido` 301 or CFDI40xxx.
 
-    Only the first problem is told: it names the node, as the SAT's own validators do. `grande` (of more
+    Of the catalogues only the first problem is told. It names the node, as the SAT's own validators do. `grande` (of more
     than `GRANDE` bytes) bounds the work that an invalid document can cause.
     """
     estructura(raiz, grande=grande)
@@ -222,12 +223,22 @@ def validar(raiz: etree._Element, *, grande: bool = False) -> None:
 
 
 def estructura(raiz: etree._Element, *, grande: bool = False) -> None:
-    """The XSD alone, as `validar` says. Raises `cfdi_invalido` 301, or CFDI40xxx for a short catalogue."""
+    """The XSD alone, as `validar` says. Raises `cfdi_invalido` 301, or CFDI40xxx for a short catalogue.
+
+    A document that is not `grande` has every error told (`mensajes.juntos`).
+    """
     es_cfdi = formatos.de(raiz) is formatos.CFDI
     xsd = (_cfdi() if es_cfdi else _retenciones()).xsd
-    error = _error_por_partes(xsd, raiz) if grande else _error(xsd, raiz)
-    if error is not None:
-        raise mensajes.de_esquema(raiz, error, COMPLEMENTOS if es_cfdi else COMPLEMENTOS_CR)
+    errores = _errores_por_partes(xsd, raiz) if grande else _errores(xsd, raiz)
+    if not errores:
+        return
+    complementos = COMPLEMENTOS if es_cfdi else COMPLEMENTOS_CR
+    problemas: dict[object, DomainError] = {}
+    for error in errores:
+        # libxml2 tells a wrong value twice: the facet that it breaks, and then that it is not of its type.
+        problema = mensajes.de_esquema(raiz, error, complementos)
+        problemas.setdefault(problema.datos.get("nodo"), problema)
+    raise mensajes.juntos(list(problemas.values()))
 
 
 def fuera_de_catalogo(raiz: etree._Element) -> Iterator[DomainError]:
@@ -241,11 +252,11 @@ def fuera_de_catalogo(raiz: etree._Element) -> Iterator[DomainError]:
         )
 
 
-def _error(xsd: etree.XMLSchema, raiz: etree._Element) -> etree._LogEntry | None:
-    return None if xsd.validate(raiz) else xsd.error_log[0]
+def _errores(xsd: etree.XMLSchema, raiz: etree._Element) -> list[etree._LogEntry]:
+    return [] if xsd.validate(raiz) else list(islice(xsd.error_log, 2 * mensajes.MAXIMO))
 
 
-def _error_por_partes(xsd: etree.XMLSchema, raiz: etree._Element) -> etree._LogEntry | None:
+def _errores_por_partes(xsd: etree.XMLSchema, raiz: etree._Element) -> list[etree._LogEntry]:
     """The first error, without working out all the others.
 
     lxml writes the path of every error, which counts the siblings before it: 100,000 empty Conceptos took
@@ -263,8 +274,8 @@ def _error_por_partes(xsd: etree.XMLSchema, raiz: etree._Element) -> etree._LogE
             parser.close()
     except etree.XMLSyntaxError:
         if len(parser.feed_error_log) == 0:
-            return _error(xsd, raiz)
-    return parser.feed_error_log[0] if len(parser.feed_error_log) > 0 else None
+            return _errores(xsd, raiz)
+    return [parser.feed_error_log[0]] if len(parser.feed_error_log) > 0 else []
 
 
 def tfd_valido(tfd: etree._Element) -> bool:

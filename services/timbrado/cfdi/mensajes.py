@@ -7,7 +7,7 @@ more than 301: the schema holds the shorter catalogues as enumerations.
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from itertools import islice
 from typing import Final
 
@@ -55,6 +55,27 @@ _CATALOGOS: Final = {
     "Periodo/@Ejercicio": ("Reten20125", "c_Ejercicio"),
 }
 _POSICION: Final = re.compile(r"\[\d+\]")
+
+
+MAXIMO: Final = 20
+"""How many problems of one document are told; a hostile one has thousands."""
+
+
+def juntos(problemas: Sequence[DomainError]) -> DomainError:
+    """The first problem; its `datos["problemas"]` tells all, where there are more."""
+    primero = problemas[0]
+    if len(problemas) > 1:
+        primero.datos["problemas"] = [_problema(p) for p in problemas[:MAXIMO]]
+    return primero
+
+
+def _problema(error: DomainError) -> dict[str, object]:
+    codigo = error.datos["codigo_sat"]
+    return {
+        "codigo": codigo,
+        "nodo": error.datos.get("nodo"),
+        "detalle": error.detail.removeprefix(f"{codigo}: "),
+    }
 
 
 def recortar(valor: str, maximo: int = 60) -> str:

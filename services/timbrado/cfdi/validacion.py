@@ -24,7 +24,16 @@ from zoneinfo import ZoneInfo
 
 from lxml import etree
 
-from services.timbrado.cfdi import cadena, certificados, documento, esquemas, formatos, reglas, zonas
+from services.timbrado.cfdi import (
+    cadena,
+    certificados,
+    documento,
+    esquemas,
+    formatos,
+    mensajes,
+    reglas,
+    zonas,
+)
 from services.timbrado.cfdi.certificados import Certificado, CertificadoIlegible, Confianza
 from services.timbrado.cfdi.formatos import Clase, Formato, atributo
 from services.timbrado.cfdi.lco import Lco
@@ -34,8 +43,6 @@ PLAZO: Final = timedelta(hours=72)
 """From Fecha (FechaExp) to the stamp (RMF 2.7.2.9)."""
 TOLERANCIA: Final = timedelta(minutes=5)
 """How far ahead the issuer's clock may be."""
-PROBLEMAS_MAXIMO: Final = 20
-"""How many problems of one document are told; a hostile one has thousands."""
 _MINIMA: Final = datetime(2012, 1, 1)  # noqa: DTZ001 (local, as Fecha is)
 _NUMERO: Final = re.compile(r"""\sNoCertificado\s*=\s*["'](\d{20})["']""")
 
@@ -103,7 +110,8 @@ class Validador:
     def validar(self, xml: bytes, ahora: datetime) -> CfdiValido:
         """Raises `cfdi_invalido` with the SAT code of the first rule broken. `ahora` is aware.
 
-        `datos["problemas"]` tells all that were found, the first too, when there are more than one.
+        `datos["problemas"]` tells all that were found, the first too, when there are more than one; what does
+        not fit the schema is not looked at further.
         """
         raiz = documento.analizar(xml)
         formato = formatos.de(raiz)
@@ -116,7 +124,7 @@ class Validador:
             )
         documento.quitar_addenda(raiz)
         esquemas.estructura(raiz, grande=len(xml) > esquemas.GRANDE)
-        problemas = list(islice(esquemas.fuera_de_catalogo(raiz), PROBLEMAS_MAXIMO))
+        problemas = list(islice(esquemas.fuera_de_catalogo(raiz), mensajes.MAXIMO))
         valido: CfdiValido | None = None
         try:
             valido = self._autentico(raiz, formato, xml, ahora)
@@ -124,7 +132,7 @@ class Validador:
             problemas.append(error)
         problemas += reglas.revisar(raiz, ahora, self._omitidas)
         if problemas or valido is None:
-            raise _juntos(problemas)
+            raise mensajes.juntos(problemas)
         return valido
 
     def _autentico(self, raiz: etree._Element, formato: Formato, xml: bytes, ahora: datetime) -> CfdiValido:
@@ -289,23 +297,6 @@ def _sello(raiz: etree._Element, formato: Formato, cert: Certificado, original: 
             nodo=f"{formato.nombre}/@Sello",
         )
     return texto
-
-
-def _juntos(problemas: Sequence[DomainError]) -> DomainError:
-    """The first problem, which also tells the others."""
-    primero = problemas[0]
-    if len(problemas) > 1:
-        primero.datos["problemas"] = [_problema(p) for p in problemas[:PROBLEMAS_MAXIMO]]
-    return primero
-
-
-def _problema(error: DomainError) -> dict[str, object]:
-    codigo = error.datos["codigo_sat"]
-    return {
-        "codigo": codigo,
-        "nodo": error.datos.get("nodo"),
-        "detalle": error.detail.removeprefix(f"{codigo}: "),
-    }
 
 
 def _fecha(formato: Formato, codigo: str, detalle: str) -> DomainError:

@@ -185,6 +185,21 @@ def test_clave_fuera_de_un_catalogo_del_esquema(viejo: str, nuevo: str, esperado
     assert "catálogo c_" in error.detail
 
 
+def test_se_dice_todo_lo_que_no_cumple_el_esquema_una_vez() -> None:
+    xml = cambiar(factura(), ' Moneda="MXN"', ' Moneda="PES"')
+    xml = cambiar(xml, ' Exportacion="01"', "")
+    xml = cambiar(xml, ' Cantidad="8"', ' Cantidad="-8"')
+    error = rechazo(xml)
+    problemas = error.datos["problemas"]
+    assert isinstance(problemas, list)
+    assert [(p["codigo"], p["nodo"]) for p in problemas] == [
+        ("CFDI40113", "Comprobante/@Moneda"),
+        ("301", "Comprobante/@Exportacion"),
+        ("301", "Comprobante/Conceptos/Concepto[1]/@Cantidad"),
+    ]
+    assert error.datos["codigo_sat"] == "CFDI40113"
+
+
 def test_falta_un_nodo() -> None:
     xml = re.sub(rb"<cfdi:Conceptos>.*</cfdi:Conceptos>", b"<cfdi:Conceptos/>", factura())
     error = rechazo(xml)
