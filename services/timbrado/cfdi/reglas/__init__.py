@@ -73,9 +73,10 @@ def _conceptos(v: Vista) -> Iterator[tuple[str, Hallazgo]]:
                 for codigo, de_impuesto in tabla:
                     if (hallado := de_impuesto(v, t)) is not None:
                         yield codigo, hallado
-        for codigo, regla in conceptos.DESPUES:
-            if (hallado := regla(v, c)) is not None:
-                yield codigo, hallado
+        if c.con_mas:
+            for codigo, regla in conceptos.DESPUES:
+                if (hallado := regla(v, c)) is not None:
+                    yield codigo, hallado
 
 
 def _impuestos(v: Vista) -> Iterator[tuple[str, Hallazgo]]:

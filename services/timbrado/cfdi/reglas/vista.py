@@ -145,7 +145,7 @@ def leer_impuestos(padre: etree._Element, ns: str, lista: str, elemento: str) ->
 class Concepto:
     """A line of the document."""
 
-    __slots__ = ("descuento", "importe", "impuestos", "nodo", "objeto", "retenciones", "traslados")
+    __slots__ = ("con_mas", "descuento", "importe", "impuestos", "nodo", "objeto", "retenciones", "traslados")
 
     def __init__(self, nodo: etree._Element) -> None:
         self.nodo = nodo
@@ -153,6 +153,8 @@ class Concepto:
         self.descuento = numero(nodo, "Descuento")
         self.objeto = clave(nodo, "ObjetoImp")
         self.impuestos = nodo.find(_IMPUESTOS)
+        # Whether something hangs from it besides its taxes: most have nothing.
+        self.con_mas = len(nodo) > (self.impuestos is not None)
         self.traslados: list[Impuesto] = []
         self.retenciones: list[Impuesto] = []
         if self.impuestos is not None:
