@@ -59,12 +59,14 @@ _LOCK_HELD = text(
     " (SELECT cuenta_id FROM retenciones WHERE id = ANY(:ids))) ORDER BY id FOR UPDATE"
 )
 #: A capture as the beginning of a statement, so that a service may add what it has to write with it: it ends in
-#: `hechos (id, operacion)`, the movements made. Accounts are locked in order of their ids before anything is written.
+#: `hechos (id, operacion)`, the movements made. Accounts are locked in order of their ids before anything is written,
+#: and written from what the lock read: an update checks its constraints first on the row as the statement's snapshot
+#: has it, which a debit that ended meanwhile has made old, and would refuse what fits.
 CAPTURE = (
     "WITH pedidas AS (SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:operaciones AS uuid[]),"
     " CAST(:destinos AS bigint[]), CAST(:motivos AS text[]), CAST(:referencias AS text[]))"
     " t(retencion, operacion, destino, motivo, referencia)),"
-    " bloqueadas AS MATERIALIZED (SELECT id FROM cuentas WHERE con_limite AND (id = ANY(:destinos) OR id IN"
+    " bloqueadas AS MATERIALIZED (SELECT id, saldo, retenido FROM cuentas WHERE con_limite AND (id = ANY(:destinos) OR id IN"
     " (SELECT cuenta_id FROM retenciones WHERE id = ANY(:ids))) ORDER BY id FOR UPDATE),"
     " tomadas AS (DELETE FROM retenciones r USING pedidas p WHERE r.id = p.retencion"
     " AND (SELECT count(*) FROM bloqueadas) >= 0"
@@ -72,8 +74,8 @@ CAPTURE = (
     " cambios AS (SELECT cuenta_id AS id, -sum(cantidad) AS saldo, -sum(cantidad) AS retenido FROM tomadas"
     " GROUP BY cuenta_id UNION ALL SELECT destino, sum(cantidad), 0 FROM tomadas GROUP BY destino),"
     " sumas AS (SELECT id, sum(saldo) AS saldo, sum(retenido) AS retenido FROM cambios GROUP BY id),"
-    " puestas AS (UPDATE cuentas c SET saldo = c.saldo + s.saldo, retenido = c.retenido + s.retenido"
-    " FROM sumas s WHERE c.id = s.id AND c.con_limite RETURNING c.id, c.saldo, c.umbral),"
+    " puestas AS (UPDATE cuentas c SET saldo = b.saldo + s.saldo, retenido = b.retenido + s.retenido"
+    " FROM sumas s JOIN bloqueadas b ON b.id = s.id WHERE c.id = s.id RETURNING c.id, c.saldo, c.umbral),"
     " bajas AS (INSERT INTO bajo_umbral (cuenta_id) SELECT id FROM puestas WHERE saldo < umbral ON CONFLICT DO NOTHING),"
     " hechos AS (INSERT INTO movimientos (operacion, origen, destino, cantidad, motivo, referencia)"
     " SELECT operacion, cuenta_id, destino, cantidad, motivo, referencia FROM tomadas RETURNING id, operacion),"

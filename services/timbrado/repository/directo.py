@@ -16,6 +16,7 @@ from shared.ledger.domain import Captura
 from shared.ledger.ledger import CAPTURE, capture_params
 
 #: Accounts are locked before invoices are inserted, here and on the long way: two lots never wait for each other.
+#: They are written from what the lock read (`shared/ledger/ledger.py`, `CAPTURE`).
 _HOLD = text(
     "WITH pedidas AS (SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:huellas AS bytea[]), CAST(:ctis AS text[]),"
     " CAST(:cuentas AS uuid[]), CAST(:clientes AS uuid[]), CAST(:idds AS text[]), CAST(:emisores AS text[]),"
@@ -24,11 +25,11 @@ _HOLD = text(
     " CAST(:cargos AS bigint[]))"
     " t(id, huella, cti, cuenta_id, cliente_id, idd, emisor, receptor, tipo, total, sello, no_certificado, xml,"
     " libro, version, cargo)),"
-    " tomadas AS MATERIALIZED (SELECT id, saldo - retenido AS disponible, bloqueada, version FROM cuentas"
+    " tomadas AS MATERIALIZED (SELECT id, saldo, retenido, bloqueada, version FROM cuentas"
     " WHERE id = ANY(:libros) AND con_limite ORDER BY id FOR UPDATE),"
     " aptas AS (SELECT t.id FROM tomadas t JOIN pedidas p ON p.libro = t.id"
-    " GROUP BY t.id, t.disponible, t.bloqueada, t.version HAVING NOT t.bloqueada"
-    " AND bool_and(p.version = t.version) AND count(*) FILTER (WHERE p.cargo IS NULL) <= t.disponible),"
+    " GROUP BY t.id, t.saldo, t.retenido, t.bloqueada, t.version HAVING NOT t.bloqueada"
+    " AND bool_and(p.version = t.version) AND count(*) FILTER (WHERE p.cargo IS NULL) <= t.saldo - t.retenido),"
     " nuevas AS (INSERT INTO timbrados (id, huella, cti, cuenta_id, cliente_id, idd, emisor, receptor, tipo, total,"
     " sello, no_certificado, pac, xml, tomado_hasta)"
     " SELECT p.id, huella, cti, cuenta_id, cliente_id, idd, emisor, receptor, tipo, total, sello, no_certificado,"
@@ -36,9 +37,9 @@ _HOLD = text(
     " ORDER BY huella ON CONFLICT DO NOTHING RETURNING id),"
     " retenidas AS (INSERT INTO retenciones (id, cuenta_id, cantidad)"
     " SELECT n.id, coalesce(p.cargo, p.libro), 1 FROM nuevas n JOIN pedidas p ON p.id = n.id RETURNING cuenta_id),"
-    " puestas AS (UPDATE cuentas SET retenido = retenido + n"
-    " FROM (SELECT cuenta_id, count(*) AS n FROM retenidas GROUP BY cuenta_id) s"
-    " WHERE cuentas.id = s.cuenta_id AND con_limite)"
+    " puestas AS (UPDATE cuentas c SET saldo = t.saldo, retenido = t.retenido + n"
+    " FROM (SELECT cuenta_id, count(*) AS n FROM retenidas GROUP BY cuenta_id) s JOIN tomadas t ON t.id = s.cuenta_id"
+    " WHERE c.id = t.id)"
     " SELECT id FROM nuevas"
 )
 _STAMP = text(
