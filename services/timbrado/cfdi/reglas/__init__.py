@@ -25,7 +25,7 @@ from services.timbrado.cfdi.reglas import (
     partes,
     retenciones,
 )
-from services.timbrado.cfdi.reglas.vista import CONTEXTO, Hallazgo, NumeroExcesivo, Vista
+from services.timbrado.cfdi.reglas.vista import CONTEXTO, Concepto, Hallazgo, NumeroExcesivo, Vista
 from shared.errors import DomainError, cfdi_invalido
 
 TODAS: Final = "*"
@@ -68,14 +68,19 @@ def _conceptos(v: Vista) -> Iterator[tuple[str, Hallazgo]]:
         for codigo, regla in conceptos.ANTES:
             if (hallado := regla(v, c)) is not None:
                 yield codigo, hallado
-        for lista, tabla in ((c.traslados, conceptos.TRASLADO), (c.retenciones, conceptos.RETENCION)):
-            for t in lista:
-                for codigo, de_impuesto in tabla:
-                    if (hallado := de_impuesto(v, t)) is not None:
-                        yield codigo, hallado
+        if c.impuestos is not None:
+            yield from _del_concepto(v, c)
         if c.con_mas:
             for codigo, regla in conceptos.DESPUES:
                 if (hallado := regla(v, c)) is not None:
+                    yield codigo, hallado
+
+
+def _del_concepto(v: Vista, c: Concepto) -> Iterator[tuple[str, Hallazgo]]:
+    for lista, tabla in ((c.traslados, conceptos.TRASLADO), (c.retenciones, conceptos.RETENCION)):
+        for t in lista:
+            for codigo, regla in tabla:
+                if (hallado := regla(v, t)) is not None:
                     yield codigo, hallado
 
 
