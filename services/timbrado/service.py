@@ -102,7 +102,10 @@ class Vistas(DependencyProvider):  # type: ignore[misc]
 
 
 class PacsInstalados(DependencyProvider):  # type: ignore[misc]
-    """The process's PACs by name."""
+    """The process's PACs by name; a PACS_FILE with a mistake stops the process with its message."""
+
+    def start(self) -> None:
+        pacs_de(next(e for e in self.container.extensions if isinstance(e, Bus)))
 
     def get_dependency(self, worker_ctx: Any) -> dict[str, tuple[int, PacCompleto]]:  # noqa: ARG002
         return pacs_de(next(e for e in self.container.extensions if isinstance(e, Bus)))
@@ -166,7 +169,8 @@ def pacs_de(bus: Bus) -> dict[str, tuple[int, PacCompleto]]:
     s = settings()
     if s.pacs_file is None:
         return {PacSandbox.nombre: (0, sandbox_de(bus))}
-    return {p.nombre: (p.prioridad, construir(p)) for p in cargar(s.pacs_file)}
+    autoridades = Confianza.de_carpeta(s.cfdi_autoridades_dir) if s.cfdi_autoridades_dir else None
+    return {p.nombre: (p.prioridad, construir(p, autoridades)) for p in cargar(s.pacs_file)}
 
 
 def pac_de(bus: Bus) -> Callable[[str], PacCompleto | None]:

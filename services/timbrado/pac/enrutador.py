@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from services.timbrado.domain.pac import Disyuntor, EstadoDePac
-from services.timbrado.pac.protocolo import Desconocido, NoEnviado, Pac, Resultado, Solicitud
+from services.timbrado.pac.protocolo import Desconocido, NoEnviado, Pac, Resultado, Solicitud, Timbrado
 from shared.logging import get_logger
 
 log = get_logger(__name__)
@@ -72,14 +72,15 @@ class Enrutador:
             (e for n, e in estados.items() if n not in excepto), key=lambda e: (e.prioridad or 0, e.nombre)
         )
         for estado in candidatos:
-            if estado.disponible(ahora):
+            # Without a sample to ask about, as after a restart, a lot has to be the probe, or it would rest for ever.
+            if estado.disponible(ahora) or (
+                estado.nombre not in self._muestras and self._a_prueba(estado, ahora)
+            ):
                 return self._pacs[estado.nombre]
         # Nobody is well: one request tries a PAC whose rest is over, rather than refuse all.
         for estado in candidatos:
-            if not estado.pausado and estado.disyuntor(ahora) is Disyuntor.SEMIABIERTO:
-                self._hasta = 0.0
-                if self._estados.tomar_sonda(estado.nombre):
-                    return self._pacs[estado.nombre]
+            if self._a_prueba(estado, ahora):
+                return self._pacs[estado.nombre]
         return None
 
     def disponible(self, nombre: str) -> bool:
@@ -89,9 +90,13 @@ class Enrutador:
 
     def timbrar(self, pac: Pac, lote: Sequence[Solicitud]) -> list[Resultado]:
         """`pac.timbrar`, with its health noted."""
-        if lote:
-            self._muestras[pac.nombre] = lote[0]
-        return self._anotar(pac, pac.timbrar(lote))
+        respuestas = pac.timbrar(lote)
+        for solicitud, respuesta in zip(lote, respuestas, strict=True):
+            # What a PAC has stamped may be asked of it for ever; some are asked by sending the document again.
+            if isinstance(respuesta, Timbrado):
+                self._muestras[pac.nombre] = solicitud
+                break
+        return self._anotar(pac, respuestas)
 
     def consultar(self, pac: Pac, lote: Sequence[Solicitud]) -> list[Resultado]:
         """`pac.consultar`, with its health noted."""
@@ -102,10 +107,7 @@ class Enrutador:
         ahora = self._reloj()
         for nombre, estado in self._leer().items():
             muestra = self._muestras.get(nombre)
-            if muestra is None or estado.disyuntor(ahora) is not Disyuntor.SEMIABIERTO:
-                continue
-            self._hasta = 0.0
-            if self._estados.tomar_sonda(nombre):
+            if muestra is not None and self._a_prueba(estado, ahora):
                 self.consultar(self._pacs[nombre], [muestra])
 
     def anotar_falla(self, nombre: str, motivo: str) -> None:
@@ -114,9 +116,18 @@ class Enrutador:
         self._leidos[nombre] = self._con_prioridad(estado)
         log.warning("pac_falla", pac=nombre, motivo=motivo, seguidas=estado.fallas_seguidas)
 
+    def _a_prueba(self, estado: EstadoDePac, ahora: datetime) -> bool:
+        """Take the probe of a PAC whose rest is over."""
+        if estado.pausado or estado.disyuntor(ahora) is not Disyuntor.SEMIABIERTO:
+            return False
+        self._hasta = 0.0
+        return self._estados.tomar_sonda(estado.nombre)
+
     def _anotar(self, pac: Pac, respuestas: list[Resultado]) -> list[Resultado]:
-        malas = [r for r in respuestas if isinstance(r, Desconocido | NoEnviado)]
-        if len(malas) < len(respuestas):
+        malas = [
+            r for r in respuestas if isinstance(r, Desconocido) or (isinstance(r, NoEnviado) and r.del_pac)
+        ]
+        if any(not isinstance(r, Desconocido | NoEnviado) for r in respuestas):
             estado = self._leer().get(pac.nombre)
             if estado is not None and (estado.fallas_seguidas or estado.abierto_hasta):
                 self._estados.anotar_exito(pac.nombre)

@@ -45,6 +45,8 @@ _ESPACIO: Final = "http://facturacion.finkok.com/{}"
 #: Ours, not the document's: 300 credentials; 701, 702 the issuer is not (or no more) among our clients there;
 #: 703 account suspended; 706 partner invalid; 718 stamps spent. Another PAC may take the document.
 _NUESTROS: Final = frozenset({"300", "701", "702", "703", "706", "718"})
+#: Of these, what says nothing of Finkok: with one such issuer the others' invoices must not go elsewhere.
+_DEL_EMISOR: Final = frozenset({"701", "702"})
 #: 705 structure (301), 707 the document brings a TFD (307 in our validation), 712 and 719 certificate's number.
 _EQUIVALENTES: Final = {"705": "301", "712": "303", "719": "303"}
 _SIN_TIMBRE_PREVIO: Final = "603"
@@ -221,7 +223,7 @@ def _leer_incidencia(incidencia: tuple[str, str]) -> Resultado:
     if codigo == _SIN_TIMBRE_PREVIO:
         return NoEncontrado()
     if codigo in _NUESTROS:
-        return NoEnviado(f"Finkok: {codigo} {mensaje[:120]}")
+        return NoEnviado(f"Finkok: {codigo} {mensaje[:120]}", del_pac=codigo not in _DEL_EMISOR)
     codigo_sat = _EQUIVALENTES.get(codigo, codigo)
     if del_sat(codigo_sat):
         return rechazo(codigo_sat, mensaje)

@@ -68,6 +68,8 @@ class NoEnviado:
     """
 
     motivo: str
+    del_pac: bool = True
+    """It speaks of the PAC or of our account there; False: only of this issuer, who is not registered with it."""
 
 
 Resultado = Timbrado | Rechazado | Desconocido | NoEncontrado | NoEnviado

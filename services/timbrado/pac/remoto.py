@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Final
 
 from services.timbrado.cfdi.certificados import Certificado
+from services.timbrado.domain import SEGUN_EL_MOMENTO
 from services.timbrado.pac.http import NoConectado, Respuesta, SinRespuesta, Transporte
 from services.timbrado.pac.lectura import Ilegible
 from services.timbrado.pac.protocolo import (
@@ -36,9 +37,6 @@ from shared.logging import get_logger
 
 log = get_logger(__name__)
 
-#: Refusals that depend on the moment or on lists that change: a document that was stamped in time gets them
-#: when it is sent again, so on a repeat they prove nothing (SAT codes 304, 305, 401, 402).
-SEGUN_EL_MOMENTO: Final = frozenset({"304", "305", "401", "402"})
 _RECORDADOS: Final = 4096
 _MARGEN: Final = 0.5
 """Seconds past its own deadline that a request gets before its caller stops waiting for it."""

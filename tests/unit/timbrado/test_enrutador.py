@@ -27,6 +27,7 @@ from services.timbrado.pac.protocolo import (
     Rechazado,
     Resultado,
     Solicitud,
+    Timbrado,
 )
 
 SOLICITUD = Solicitud(b"h", b"<x/>", "sello", "EKU9003173C9", "1")
@@ -137,6 +138,8 @@ def test_a_refused_document_is_an_answer(banco: Banco) -> None:
 
 def test_one_probe_after_the_rest_asks_and_stamps_nothing(banco: Banco) -> None:
     e, a, b, estados, reloj = banco
+    a.respuesta = Timbrado(b"<tfd/>", repetido=False)
+    e.timbrar(a, [SOLICITUD])
     a.respuesta = Desconocido("x")
     for _ in range(FALLAS_PARA_ABRIR):
         e.timbrar(a, [SOLICITUD])
@@ -168,3 +171,23 @@ def test_when_nobody_is_well_one_request_tries_and_the_others_are_refused(banco:
     assert e.elegir() is None
     reloj.ahora += timedelta(seconds=PLAZO_DE_SONDA + 1)
     assert e.elegir() is a
+
+
+def test_after_a_restart_a_lot_is_the_probe_since_there_is_nothing_to_ask_about(banco: Banco) -> None:
+    e, a, b, estados, reloj = banco
+    estados.filas["a"] = replace(
+        EstadoDePac("a"), abierto_hasta=reloj.ahora - timedelta(seconds=1), aperturas=1, fallas_seguidas=5
+    )
+    e.sondear()
+    assert (a.consultas, a.timbradas) == (0, 0)
+    assert e.elegir() is a
+    assert e.elegir() is b  # the others do not wait for the probe
+
+
+def test_an_issuer_that_a_pac_does_not_know_says_nothing_of_the_pac(banco: Banco) -> None:
+    e, a, _, estados, _ = banco
+    a.respuesta = NoEnviado("no registrado", del_pac=False)
+    for _ in range(2 * FALLAS_PARA_ABRIR):
+        e.timbrar(a, [SOLICITUD])
+    assert e.elegir() is a
+    assert estados.filas == {}
