@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
+from pathlib import Path
 from typing import Any, Final
 
 from lxml import etree
@@ -125,42 +126,47 @@ class _Esquema:
 _BASE: Final = "file:///sat/"
 
 
-#: Both formats use the SAT's large catalogues: one set of each (a process would hold some 20 MB twice).
+#: (target namespace, type name) → values. Both formats use the SAT's large ones: one set of each.
 _CATALOGOS: Final[dict[tuple[str, str], frozenset[str]]] = {}
 
 
+@cache
+def _recortado(ruta: Path) -> bytes:
+    """One of the SAT's files with its long enumerations taken out, and kept in `_CATALOGOS`.
+
+    Remembered until both formats are compiled: the one with the catalogues is 6 MB, and 60 as a tree.
+    """
+    arbol = etree.parse(ruta).getroot()
+    for tipo in arbol.iterchildren(f"{_XS}simpleType"):
+        restriccion = tipo[0]
+        if len(restriccion) > MAXIMO_EN_XSD:
+            enumeraciones = restriccion.findall(f"{_XS}enumeration")
+            clave = arbol.get("targetNamespace", ""), tipo.get("name", "")
+            _CATALOGOS[clave] = frozenset(e.get("value", "") for e in enumeraciones)
+            for enumeracion in enumeraciones:
+                restriccion.remove(enumeracion)
+    return etree.tostring(arbol, encoding="UTF-8")
+
+
 class _Recortador(etree.Resolver):
-    """Serves the SAT's files to the schema compiler with the long enumerations taken out and kept."""
+    """Serves the SAT's files to the schema compiler with the long enumerations taken out."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.catalogos: dict[tuple[str, str], frozenset[str]] = {}
-        """(target namespace, type name) → values."""
         self.atributos: list[tuple[str, str | None, etree._Element]] = []
 
     def resolve(self, system_url: str | None, public_id: str | None, context: Any) -> Any:  # noqa: ARG002
         ruta = (RAIZ_SAT / (system_url or "").removeprefix(_BASE)).resolve()
         if not ruta.is_relative_to(RAIZ_SAT.resolve()):
             raise ValueError(f"schema outside the SAT's folder: {system_url}")
-        arbol = etree.parse(ruta).getroot()
+        texto = _recortado(ruta)
+        arbol = etree.fromstring(texto)
         espacio = arbol.get("targetNamespace", "")
-        for tipo in arbol.iterchildren(f"{_XS}simpleType"):
-            restriccion = tipo[0]
-            if len(restriccion) > MAXIMO_EN_XSD:
-                enumeraciones = restriccion.findall(f"{_XS}enumeration")
-                clave = espacio, tipo.get("name", "")
-                if clave not in _CATALOGOS:
-                    _CATALOGOS[clave] = frozenset(e.get("value", "") for e in enumeraciones)
-                self.catalogos[clave] = _CATALOGOS[clave]
-                for enumeracion in enumeraciones:
-                    restriccion.remove(enumeracion)
         self.atributos += [
             (espacio, a.get("type"), a) for a in arbol.iter(f"{_XS}attribute") if a.get("type")
         ]
         return self.resolve_string(
-            etree.tostring(arbol, encoding="UTF-8"),
-            context,
-            base_url=_BASE + ruta.relative_to(RAIZ_SAT.resolve()).as_posix(),
+            texto, context, base_url=_BASE + ruta.relative_to(RAIZ_SAT.resolve()).as_posix()
         )
 
     def reglas(self) -> dict[str, tuple[_Regla, ...]]:
@@ -168,7 +174,7 @@ class _Recortador(etree.Resolver):
         reglas: dict[str, list[_Regla]] = {}
         for espacio, tipo, atributo in self.atributos:
             prefijo, _, nombre = (tipo or "").rpartition(":")
-            valores = self.catalogos.get((atributo.nsmap.get(prefijo or None, ""), nombre))
+            valores = _CATALOGOS.get((atributo.nsmap.get(prefijo or None, ""), nombre))
             if valores is None:
                 continue
             elementos = [str(e.get("name")) for e in atributo.iterancestors(f"{_XS}element")]
@@ -288,6 +294,7 @@ def precargar() -> None:
     _cfdi()
     _retenciones()
     _tfd()
+    _recortado.cache_clear()
 
 
 def _fuera_de_catalogo(
