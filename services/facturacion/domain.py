@@ -59,6 +59,21 @@ class Venta:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoteDeVentas:
+    """Ventas that a CM made together, as columns: each the text of its values joined by commas, as they came."""
+
+    tipo: TipoVenta
+    origen: str
+    cuenta_id: UUID
+    en: datetime
+    ids: str
+    clientes: str
+    nics: str
+    cantidades: str
+    importes: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Factura:
     """An invoice that a CM registered; `ventas` is what it covered when it was registered."""
 

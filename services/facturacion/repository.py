@@ -19,17 +19,20 @@ from services.facturacion.domain import (
     Factura,
     FiltroFacturas,
     FiltroVentas,
+    LoteDeVentas,
     TipoVenta,
     Venta,
 )
 from services.facturacion.models import ClienteModel, CuentaModel, FacturaModel, VentaModel
 from shared.pagination import Posicion
 
-_COLUMNAS = ("id", "tipo", "origen", "cuenta_id", "cliente_id", "nic", "cantidad", "importe", "en")
-_ANOTAR = text(
-    f"INSERT INTO ventas ({', '.join(_COLUMNAS)}) SELECT * FROM unnest(CAST(:id AS uuid[]), CAST(:tipo AS text[]),"
-    " CAST(:origen AS text[]), CAST(:cuenta_id AS uuid[]), CAST(:cliente_id AS uuid[]), CAST(:nic AS bigint[]),"
-    " CAST(:cantidad AS numeric[]), CAST(:importe AS numeric[]), CAST(:en AS timestamptz[])) ON CONFLICT DO NOTHING"
+_ANOTAR_LOTE = text(
+    "INSERT INTO ventas (id, tipo, origen, cuenta_id, cliente_id, nic, cantidad, importe, en)"
+    " SELECT v.id, :tipo, :origen, :cuenta_id, v.cliente_id, v.nic, v.cantidad, v.importe, :en"
+    " FROM unnest(CAST(string_to_array(:ids, ',') AS uuid[]), CAST(string_to_array(:clientes, ',') AS uuid[]),"
+    " CAST(string_to_array(:nics, ',') AS bigint[]), CAST(string_to_array(:cantidades, ',') AS numeric[]),"
+    " CAST(string_to_array(:importes, ',') AS numeric[])) v(id, cliente_id, nic, cantidad, importe)"
+    " ON CONFLICT DO NOTHING"
 )
 
 
@@ -53,10 +56,9 @@ class Repositorio:
         del datos["cliente"]
         self._session.execute(insert(VentaModel).values(datos).on_conflict_do_nothing())
 
-    def anotar_ventas(self, ventas: Sequence[Venta]) -> None:
+    def anotar_ventas(self, lote: LoteDeVentas) -> None:
         """Keep many ventas in one statement, however many; those that are known stay as they are."""
-        columnas = {campo: [getattr(v, campo) for v in ventas] for campo in _COLUMNAS}
-        self._session.execute(_ANOTAR, columnas)
+        self._session.execute(_ANOTAR_LOTE, asdict(lote))
 
     def ventas(self, filtro: FiltroVentas, desde: Posicion | None, limite: int) -> list[Venta]:
         """Ventas after a position, newest first."""

@@ -100,22 +100,17 @@ def anotar_venta_de_timbres(uow: UnitOfWork[Repositorio], e: TimbresTransferidos
 def anotar_ventas_de_timbres(uow: UnitOfWork[Repositorio], e: TimbresTransferidosLote) -> None:
     """Timbres went from a CM to many clientes at once: as many ventas wait to be invoiced."""
     uow.repo.anotar_ventas(
-        [
-            domain.Venta(
-                id=id_,
-                tipo=TipoVenta.TIMBRES,
-                origen=e.origen,
-                cuenta_id=e.cuenta_id,
-                cliente_id=cliente_id,
-                nic=nic,
-                cantidad=Decimal(cantidad),
-                importe=importe,
-                en=e.en,
-            )
-            for id_, cliente_id, nic, cantidad, importe in zip(
-                e.transferencias, e.clientes, e.nics, e.cantidades, e.importes, strict=True
-            )
-        ]
+        domain.LoteDeVentas(
+            tipo=TipoVenta.TIMBRES,
+            origen=e.origen,
+            cuenta_id=e.cuenta_id,
+            en=e.en,
+            ids=e.transferencias,
+            clientes=e.clientes,
+            nics=e.nics,
+            cantidades=e.cantidades,
+            importes=e.importes,
+        )
     )
 
 

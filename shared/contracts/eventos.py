@@ -50,19 +50,20 @@ class TimbresTransferidos:
 class TimbresTransferidosLote:
     """Transfers that one CM made together, up to 500: the fields of `TimbresTransferidos`, as columns.
 
-    Position `i` of every list is one transfer. Columns, because they are written by one SQL statement and go
-    into another one as they are; an object for each of 50,000 would cost more than the transfers.
+    A column is the text of its values joined by commas, which none of them contains; value `i` of every column is
+    of one transfer. One SQL statement writes them and another reads them as they are: an object for each of 50,000,
+    checked and built on either side, would cost several times the transfers.
     """
 
     cuenta_id: UUID
     origen: str
     en: datetime
-    transferencias: list[UUID]
-    clientes: list[UUID]
-    nics: list[int]
-    ctis: list[str]
-    cantidades: list[int]
-    importes: list[Decimal]
+    transferencias: str
+    clientes: str
+    nics: str
+    ctis: str
+    cantidades: str
+    importes: str
 
 
 @dataclass(frozen=True, kw_only=True)

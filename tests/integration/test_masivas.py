@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -213,10 +213,27 @@ def test_each_venta_is_told_once_in_columns_that_the_contract_reads(banco: Banco
     dichas = [
         venta
         for x in lotes
-        for venta in zip(x.transferencias, x.ctis, x.clientes, x.cantidades, x.importes, strict=True)
+        for venta in zip(
+            *(
+                columna.split(",")
+                for columna in (x.transferencias, x.ctis, x.clientes, x.nics, x.cantidades, x.importes)
+            ),
+            strict=True,
+        )
     ]
     assert sorted(dichas, key=str) == sorted(
-        [(f.transferencia_id, f.cti, banco.ctis[f.cti], f.cantidad, f.importe) for f in filas], key=str
+        [
+            (
+                str(f.transferencia_id),
+                f.cti,
+                str(banco.ctis[f.cti]),
+                str(int(f.cti[3:])),
+                str(f.cantidad),
+                str(f.importe),
+            )
+            for f in filas
+        ],
+        key=str,
     )
 
 
@@ -473,22 +490,25 @@ def test_columns_of_another_form_are_refused(banco: Banco, campo: str, valor: st
 
 def test_facturacion_keeps_each_venta_once(base_de_datos: Callable[[str], str]) -> None:
     engine = new_engine(base_de_datos("facturacion"))
-    ids = [uuid4() for _ in range(3)]
+    ids, clientes = [uuid4() for _ in range(3)], [uuid4() for _ in range(3)]
     lote = ev.TimbresTransferidosLote(
-        cuenta_id=uuid4(), origen="masiva", en=datetime.now(UTC), transferencias=ids,
-        clientes=[uuid4() for _ in ids], nics=[1, 2, 3], ctis=["A", "B", "C"], cantidades=[10, 20, 30],
-        importes=[Decimal("1.00"), Decimal("0.00"), Decimal("2.50")],
+        cuenta_id=uuid4(), origen="masiva", en=datetime.now(UTC), transferencias=",".join(map(str, ids)),
+        clientes=",".join(map(str, clientes)), nics="1,2,3", ctis="A,B,C", cantidades="10,20,30",
+        importes="1.00,0.00,2.50",
     )  # fmt: skip
     for _ in range(2):
         with UnitOfWork(engine, RepositorioFacturacion) as uow:
             facturacion.anotar_ventas_de_timbres(uow, lote)
             uow.commit()
+    with UnitOfWork(engine, RepositorioFacturacion) as uow, pytest.raises(DBAPIError):
+        facturacion.anotar_ventas_de_timbres(uow, replace(lote, nics="1,2"))
     with UnitOfWork(engine, RepositorioFacturacion) as uow:
         pagina = facturacion.listar_ventas(
             uow, ListarVentas(cuenta_id=lote.cuenta_id, origen="masiva", tipo="timbres")
         )
     assert {(v.id, v.nic, v.cantidad, v.importe, v.estado) for v in pagina.datos} == {
-        (i, n, Decimal(q), m, "por_facturar")
-        for i, n, q, m in zip(ids, lote.nics, lote.cantidades, lote.importes, strict=True)
+        (ids[0], 1, Decimal(10), Decimal("1.00"), "por_facturar"),
+        (ids[1], 2, Decimal(20), Decimal(0), "por_facturar"),
+        (ids[2], 3, Decimal(30), Decimal("2.50"), "por_facturar"),
     }
     engine.dispose()

@@ -71,10 +71,10 @@ _ANY_REFUSED = text(
 )
 _EVENTS = (
     "SELECT jsonb_build_object('cuenta_id', CAST(:cuenta_id AS text), 'origen', CAST(:origen AS text),"
-    " 'en', CAST(:en AS text), 'transferencias', to_jsonb(array_agg(operacion)),"
-    " 'clientes', to_jsonb(array_agg(cliente_id)), 'nics', to_jsonb(array_agg(nic)),"
-    " 'ctis', to_jsonb(array_agg(cti)), 'cantidades', to_jsonb(array_agg(cantidad)),"
-    " 'importes', to_jsonb(array_agg(CAST(importe AS text)))) AS carga"
+    " 'en', CAST(:en AS text), 'transferencias', string_agg(CAST(operacion AS text), ','),"
+    " 'clientes', string_agg(CAST(cliente_id AS text), ','), 'nics', string_agg(CAST(nic AS text), ','),"
+    " 'ctis', string_agg(cti, ','), 'cantidades', string_agg(CAST(cantidad AS text), ','),"
+    " 'importes', string_agg(CAST(importe AS text), ',')) AS carga"
     f"{_FIT} GROUP BY (numero - 1) / :ventas"
 )
 _PROGRESS = text(
