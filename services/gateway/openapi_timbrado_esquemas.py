@@ -143,6 +143,14 @@ ESQUEMAS: dict[str, Any] = {
                 "CFDI40xxx …",
             },
             "nodo": {"type": "string", "description": "Dónde, por ejemplo `Comprobante/Emisor/@Rfc`."},
+            "problemas": {
+                "type": "array",
+                "description": "Todos los problemas que se hallaron, el primero incluido, si son más de uno (a lo más 20).",
+                "items": {
+                    "type": "object",
+                    "properties": {"codigo": _TEXTO, "nodo": _TEXTO_O_NADA, "detalle": _TEXTO},
+                },
+            },
             "errores": {"type": "object", "additionalProperties": {"type": "array", "items": _TEXTO}},
             "reintentar_en": {"type": "number", "description": "Segundos; también en `Retry-After`."},
             "correlation_id": _TEXTO,

@@ -22,6 +22,7 @@ from services.timbrado.domain.timbrado import (
     SEGUN_EL_MOMENTO,
     idd_reutilizado,
     pendiente,
+    puede_ser_repetido,
     sin_pac,
     sin_timbres,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "id_asignado",
     "idd_reutilizado",
     "pendiente",
+    "puede_ser_repetido",
     "revisar_contrasena",
     "revisar_id",
     "sin_pac",

@@ -9,6 +9,7 @@ IDD_MAXIMO = 100
 #: SAT codes that depend on the moment or on lists that change: a document that was stamped in time gets them when
 #: it is sent again, so on a repeat they prove nothing (304, 305 the CSD's validity; 401 72 hours; 402 the LCO).
 SEGUN_EL_MOMENTO = frozenset({"304", "305", "401", "402"})
+_DEL_SELLO = frozenset({"CFDI40102", "Reten20101"})
 
 
 def sin_timbres() -> DomainError:
@@ -44,3 +45,12 @@ def sin_pac() -> DomainError:
         "Por ahora ningún PAC puede timbrar. Envíe de nuevo el mismo CFDI en unos segundos; no se cobró nada.",
         datos={"reintentar_en": 5},
     )
+
+
+def puede_ser_repetido(codigo_sat: str) -> bool:
+    """Whether a document refused with this code may have been stamped before: by the moment, or by newer rules.
+
+    A broken structure or seal tells that it is not the document that was stamped.
+    """
+    por_matriz = codigo_sat.startswith(("CFDI40", "CRP", "NOM", "Reten")) and codigo_sat not in _DEL_SELLO
+    return codigo_sat in SEGUN_EL_MOMENTO or por_matriz

@@ -151,12 +151,12 @@ class Timbrador:
         ctis: Sequence[CtiGuardada | None],
         trabajos: Sequence[_Trabajo | DomainError],
     ) -> dict[int, c.ResultadoDeTimbrado]:
-        """By place in the lot, earlier stamps of documents that only the passing of time refuses."""
+        """By place in the lot, earlier stamps of documents that only time or newer rules refuse."""
         tardias: dict[bytes, list[int]] = {}
         for i, (s, cti, trabajo) in enumerate(zip(solicitudes, ctis, trabajos, strict=True)):
             if cti is None or not isinstance(trabajo, DomainError):
                 continue
-            if trabajo.datos.get("codigo_sat") in domain.SEGUN_EL_MOMENTO:
+            if domain.puede_ser_repetido(str(trabajo.datos.get("codigo_sat", ""))):
                 tardias.setdefault(huella_de(s.xml.encode())[0], []).append(i)
         if not tardias:
             return {}

@@ -4,11 +4,11 @@ from shared.contracts.timbrado.avisos import *
 from shared.contracts.timbrado.cancelaciones import *
 from shared.contracts.timbrado.comprobantes import *
 from shared.contracts.timbrado.ctis import *
+from shared.contracts.timbrado.estados import *
 from shared.contracts.timbrado.ilimitadas import *
 from shared.contracts.timbrado.lco import *
 from shared.contracts.timbrado.llaves import *
 from shared.contracts.timbrado.masivas import *
-from shared.contracts.timbrado.estados import *
 from shared.contracts.timbrado.pacs import *
 from shared.contracts.timbrado.pronosticos import *
 from shared.contracts.timbrado.timbrar import *
