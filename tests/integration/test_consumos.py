@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from services.timbrado.service import _al_sellar
+from services.timbrado.service.movimientos import al_sellar_timbrado as _al_sellar
 from shared.ledger import sealing
 from shared.ledger.sealing import Eslabon
 from tests.integration.test_timbrado_pipeline import Banco, armar

@@ -10,14 +10,14 @@ from uuid import uuid4
 
 import pytest
 
-from services.timbrado import service
 from services.timbrado.credenciales import hash_password
+from services.timbrado.service import ctis as service
 from shared.contracts import timbrado as c
 from shared.errors import DomainError
 
 
 class Bus:
-    """What `_contrasena` needs of the bus; knows whether a transaction is open."""
+    """What `nueva_contrasena` needs of the bus; knows whether a transaction is open."""
 
     def __init__(self, respondidas: set[tuple[str, str]]) -> None:
         self.respondidas = respondidas
@@ -47,7 +47,7 @@ def pedir(monkeypatch: pytest.MonkeyPatch, bus: Bus, **datos: Any) -> tuple[Any,
 
     monkeypatch.setattr(service, "offload", offload)
     payload = {"clave": "k", "cuenta_id": str(uuid4()), "cti": "CTI0001001", **datos}
-    return service._contrasena(bus, c.RESTABLECER_CONTRASENA, payload), hechas  # type: ignore[arg-type]
+    return service.nueva_contrasena(bus, c.RESTABLECER_CONTRASENA, payload), hechas  # type: ignore[arg-type]
 
 
 def test_hashed_outside_of_the_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
