@@ -9,6 +9,7 @@ goes on where another died.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable
 
 import eventlet
@@ -21,6 +22,8 @@ from shared.messaging.bus import Bus
 log = get_logger(__name__)
 
 _LONGEST_WAIT = 10.0
+#: Seconds for which others of this process stand back while it works.
+_PATIENCE = 10.0
 
 
 class Background(DependencyProvider):  # type: ignore[misc]
@@ -31,6 +34,7 @@ class Background(DependencyProvider):  # type: ignore[misc]
         self._idle = idle
         self._wake = Event()
         self._stopping = False
+        self._since: float | None = None
 
     def start(self) -> None:
         self._bus: Bus = next(e for e in self.container.extensions if isinstance(e, Bus))
@@ -48,12 +52,18 @@ class Background(DependencyProvider):  # type: ignore[misc]
         if not self._wake.ready():
             self._wake.send(None)
 
+    @property
+    def busy(self) -> bool:
+        """At work, and not for long yet: what else is heavy in this event loop had better run in a replica, or later."""
+        return self._since is not None and time.monotonic() - self._since < _PATIENCE
+
     def _run(self) -> None:
         failures = 0
         while not self._stopping:
             wait = self._idle * random.uniform(0.7, 1.3)
             try:
                 while not self._stopping and self._step(self._bus):
+                    self._since = self._since or time.monotonic()
                     failures = 0
                 # Once, so that what was told on the way leaves in few lots; the relay looks each second anyway.
                 self._bus.relay.wake()
@@ -62,6 +72,7 @@ class Background(DependencyProvider):  # type: ignore[misc]
                 failures += 1
                 log.warning("background_failed", que=self.attr_name, error=str(exc), failures=failures)
                 wait = min(_LONGEST_WAIT, wait * 2**failures)
+            self._since = None
             with eventlet.Timeout(wait, False):
                 self._wake.wait()
             self._wake = Event()

@@ -66,6 +66,28 @@ def test_it_works_until_nothing_is_left_and_again_when_woken() -> None:
         assert contenedor.avisos >= 1
 
 
+def test_it_is_busy_while_it_works_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    ocupado: list[bool] = []
+    vacia = Event()
+
+    def paso(bus: Bus) -> bool:
+        ocupado.append(obrero.busy)
+        if len(ocupado) == 2:
+            monkeypatch.setattr(background, "_PATIENCE", 0.0)
+        if len(ocupado) < 4:
+            return True
+        vacia.send(None)
+        return False
+
+    with corriendo(paso, 3600) as (obrero, _):
+        assert not obrero.busy
+        vacia.wait()
+        eventlet.sleep(0)
+        monkeypatch.undo()
+        assert not obrero.busy
+    assert ocupado == [False, True, False, False]
+
+
 def test_it_looks_by_itself_and_a_failure_does_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(background, "_LONGEST_WAIT", 0.01)
     veces, vista = [0], Event()

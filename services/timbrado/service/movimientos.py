@@ -176,7 +176,8 @@ class Movimientos:
     @timer(interval=2)
     def sellar(self) -> None:
         try:
-            while sealing.seal(self.bus.engine, al_sellar_timbrado):
+            # Hashing would hold up every statement of a bulk transfer under way here; the other replicas seal.
+            while not self.aplicador.busy and sealing.seal(self.bus.engine, al_sellar_timbrado):
                 pass
         except Exception as exc:  # noqa: BLE001
             log.warning("sellado_fallido", error=str(exc))
