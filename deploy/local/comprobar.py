@@ -10,6 +10,8 @@ from deploy.local.instalacion import RAIZ
 
 PYTHON = sys.executable
 PYTEST = (PYTHON, "-m", "pytest", "-q", "--durations=5")
+#: Whole files on both cores, each with servers of its own: most tests wait more than they compute.
+EN_DOS = ("-n", "2", "--dist", "loadfile")
 
 RAPIDAS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("format", (PYTHON, "-m", "ruff", "format", "--check", "--quiet", ".")),
@@ -17,13 +19,13 @@ RAPIDAS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("types", (PYTHON, "-m", "mypy")),
     # import-linter has no module to run; its command lies beside the interpreter.
     ("imports", (PYTHON.rpartition("/")[0] + "/lint-imports", "--no-cache")),
-    ("unit and contract tests", (*PYTEST, "tests/unit", "tests/contract")),
+    ("unit and contract tests", (*PYTEST, *EN_DOS, "tests/unit", "tests/contract")),
 )
 COMPLETAS = (
     *RAPIDAS,
-    ("integration tests", (*PYTEST, "tests/integration")),
+    ("integration tests", (*PYTEST, *EN_DOS, "tests/integration")),
     ("other services' client programs", (PYTHON, "deploy/local/instalar.py", "--ajenos")),
-    ("end-to-end tests", (*PYTEST, "tests/e2e")),
+    ("end-to-end tests", (*PYTEST, *EN_DOS, "tests/e2e")),
     ("chaos, the short form", (*PYTEST, "-m", "not largo", "tests/chaos")),
 )
 SIN_PRUEBAS = 5
