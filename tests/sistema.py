@@ -137,6 +137,7 @@ def sistema_en_marcha(preparar: Callable[[Instalacion], None] = lambda _: None) 
     vigilar(carpeta)
     crash = carpeta / "crash"
     crash.mkdir()
+    previo = os.environ.get("CRASH_DIR")
     os.environ["CRASH_DIR"] = str(crash)
     try:
         una = Instalacion(carpeta / "run")
@@ -148,7 +149,11 @@ def sistema_en_marcha(preparar: Callable[[Instalacion], None] = lambda _: None) 
         arriba.herramienta(una, "deploy.local.sembrar")
         yield Sistema(una, json.loads((una.dir / "demo.json").read_text()), crash)
     finally:
-        del os.environ["CRASH_DIR"]
+        # Another one may be running beside it.
+        if previo is None:
+            del os.environ["CRASH_DIR"]
+        else:
+            os.environ["CRASH_DIR"] = previo
         operar.clean(Instalacion(carpeta / "run"))
         limpiar(carpeta)
 

@@ -26,9 +26,11 @@ _TAKE = text(
     " (SELECT movimiento_id FROM por_sellar ORDER BY movimiento_id LIMIT :lote) RETURNING movimiento_id)"
     f" SELECT {_FIELDS} FROM t JOIN movimientos m ON m.id = t.movimiento_id ORDER BY m.id"
 )
+#: One look-up per account: one such as `consumo` has a link for every stamping that there ever was.
 _LAST = text(
-    "SELECT DISTINCT ON (cuenta_id) cuenta_id, secuencia, saldo, sello FROM cadena"
-    " WHERE cuenta_id = ANY(:cuentas) ORDER BY cuenta_id, secuencia DESC"
+    "SELECT u.cuenta_id, c.secuencia, c.saldo, c.sello FROM unnest(CAST(:cuentas AS bigint[])) u(cuenta_id),"
+    " LATERAL (SELECT secuencia, saldo, sello FROM cadena WHERE cuenta_id = u.cuenta_id"
+    " ORDER BY secuencia DESC LIMIT 1) c"
 )
 _APPEND = text(
     "INSERT INTO cadena (cuenta_id, secuencia, movimiento_id, saldo, sello)"

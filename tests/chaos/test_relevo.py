@@ -110,12 +110,11 @@ def test_a_pac_that_an_operator_pauses_gets_nothing_until_it_is_resumed(red: Red
     assert red.primero.timbrados > hechos
 
 
-def test_a_dead_pac_rests_and_the_second_does_its_work(red: Red) -> None:
-    """The last one: its port is closed and stays so."""
-    red.primero.parar()
+def test_a_pac_that_takes_nothing_rests_and_the_second_does_its_work(red: Red) -> None:
+    red.primero.fallar(*[Falla.CREDENCIALES] * 200)
     hechos = red.segundo.timbrados
-    red.timbrar(20)
-    assert red.segundo.timbrados == hechos + 20
+    red.timbrar(36)
+    assert red.segundo.timbrados == hechos + 36
     pacs = {p["nombre"]: p for p in red.sistema.sesion("raiz").get("/v1/operacion/pacs").json()["datos"]}
     assert pacs["finkok"]["disyuntor"] != "cerrado"
 
