@@ -10,14 +10,15 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from shared.ledger.domain import Captura
 from shared.ledger.ledger import CAPTURE, capture_params
+from shared.persistence.base import driver_sql
 
 #: Accounts are locked before invoices are inserted, here and on the long way: two lots never wait for each other.
 #: They are written from what the lock read (`shared/ledger/ledger.py`, `CAPTURE`).
-_HOLD = text(
+_HOLD = driver_sql(
     "WITH pedidas AS (SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:huellas AS bytea[]), CAST(:ctis AS text[]),"
     " CAST(:cuentas AS uuid[]), CAST(:clientes AS uuid[]), CAST(:idds AS text[]), CAST(:emisores AS text[]),"
     " CAST(:receptores AS text[]), CAST(:tipos AS text[]), CAST(:totales AS numeric[]), CAST(:sellos AS text[]),"
@@ -42,7 +43,7 @@ _HOLD = text(
     " WHERE c.id = t.id)"
     " SELECT id FROM nuevas"
 )
-_STAMP = text(
+_STAMP = driver_sql(
     f"{CAPTURE}, marcados AS (UPDATE timbrados t SET estado = 'timbrado', uuid = u.uuid, tfd = u.tfd,"
     " terminado_en = now() FROM unnest(CAST(:ids AS uuid[]), CAST(:uuids AS uuid[]), CAST(:tfds AS bytea[]))"
     " u(id, uuid, tfd) JOIN hechos h ON h.operacion = u.id WHERE t.id = u.id AND t.estado = 'pendiente')"
@@ -60,7 +61,7 @@ class Directo:
         """Record as pendiente and hold those whose CTI can pay them all; the others are as if never asked."""
         columnas = {k: [f[k] for f in filas] for k in filas[0]}
         with self._engine.connect() as connection:
-            return {r.id for r in connection.execute(_HOLD, {"pac": pac, "plazo": plazo, **columnas})}
+            return {r.id for r in connection.exec_driver_sql(_HOLD, {"pac": pac, "plazo": plazo, **columnas})}
 
     def capturar(
         self, capturas: Sequence[Captura], uuids: Sequence[UUID], tfds: Sequence[bytes]
@@ -68,4 +69,4 @@ class Directo:
         """Turn holds into movements and keep their TFD; answers those made. A hold that is gone is skipped."""
         params = {**capture_params(capturas), "uuids": list(uuids), "tfds": list(tfds)}
         with self._engine.connect() as connection:
-            return {r.operacion for r in connection.execute(_STAMP, params)}
+            return {r.operacion for r in connection.exec_driver_sql(_STAMP, params)}

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from sqlalchemy import Engine, text
 
 from services.timbrado.repository.base import Base
+from shared.persistence.base import driver_sql
 
-_STORE_IF_SOUND = text(
+_STORE_IF_SOUND = driver_sql(
     "WITH sana AS (SELECT NOT EXISTS (SELECT FROM pac_sandbox.fallas) AS si),"
     " nuevas AS (INSERT INTO pac_sandbox.timbres (huella, tfd) SELECT h, t FROM sana,"
     " unnest(CAST(:huellas AS bytea[]), CAST(:tfds AS bytea[])) u(h, t) WHERE si ORDER BY h"
@@ -55,7 +56,7 @@ class MemoriaPostgres:
     def guardar_si_sana(self, filas: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes] | None:
         """The same in one statement, unless a failure is pending: then nothing is stored, and it answers None."""
         with self._engine.connect() as connection:
-            sana, nuevas = connection.execute(
+            sana, nuevas = connection.exec_driver_sql(
                 _STORE_IF_SOUND, {"huellas": [f[0] for f in filas], "tfds": [f[1] for f in filas]}
             ).one()
         if not sana:
