@@ -240,8 +240,10 @@ def informe(m: Medidas, filas: int, notas: list[str]) -> str:
         "| --- | ---: | ---: |",
         *(f"| {nombre} | {m.ms(nombre):,.0f} | {m.razon(nombre):.2f} |" for nombre in m.partes),
         "",
-        f"**system total / reference = {m.razon('system total'):.2f}** (target ≤ 3);"
-        f" direct total / reference = {m.razon('direct total'):.2f}.",
+        (
+            f"**system total / reference = {m.razon('system total'):.2f}** (target ≤ 3);"
+            f" direct total / reference = {m.razon('direct total'):.2f}."
+        ),
     ]
     return "\n".join(lineas) + "\n"
 
@@ -266,11 +268,15 @@ def main() -> None:
             banco.medidas,
             opciones.filas,
             [
-                f"commit {version}, {os.cpu_count()} cores, load average at the end {carga}; {opciones.rondas} rounds,"
-                " the three ways in turns on one PostgreSQL with fsync on; `make verify` clean afterwards.",
+                (
+                    f"commit {version}, {os.cpu_count()} cores, load average at the end {carga}; {opciones.rondas} rounds,"
+                    " the three ways in turns on one PostgreSQL with fsync on; `make verify` clean afterwards."
+                ),
                 f"body {len(banco.cuerpo) / 1e6:.1f} MB of JSON; each row another CTI, in random order.",
-                "`system total`: from the request's first byte to the commit of the last portion; `system settled`:"
-                " until every movement is sealed and every event published.",
+                (
+                    "`system total`: from the request's first byte to the commit of the last portion; `system settled`:"
+                    " until every movement is sealed and every event published."
+                ),
             ],
         )
     base = opciones.salida / f"masivas-{datetime.now().astimezone():%Y-%m-%d-%H%M}"
