@@ -1,9 +1,9 @@
 """Stampings that arrive together travel in one message: what makes the bus hop cheap (ADR 0001).
 
-A lot leaves as soon as a lane is free, with whatever is waiting, up to a bound. A lane that brought several rests
-for 3 ms, in which most of their callers ask again: the next lot is half as large again, and each lot costs the same
-3 ms of CPU however large. A lone caller is never delayed. Lanes are how many lots are under way at once: few, so that lots grow. A slow PAC
-keeps them busy for seconds, so whoever has waited too long gets an extra lane for one lot.
+A lot leaves as soon as a lane is free, with whatever is waiting, up to a bound. A lane that brought several rests for
+3 ms, in which most of their callers ask again: the next lot is half as large again, and a lot costs the same 3 ms of
+CPU however large. A lone caller is never delayed. Lanes are how many lots are under way at once: few, so that lots
+grow. A slow PAC keeps them busy for seconds, so whoever has waited too long gets an extra lane for one lot.
 """
 
 from __future__ import annotations
