@@ -12,7 +12,7 @@ import binascii
 import secrets
 from dataclasses import dataclass
 from typing import TypedDict
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -26,8 +26,9 @@ from cryptography.hazmat.primitives.serialization import (
 
 from services.gateway.dialects import xml
 from services.gateway.dialects.protocolo import sin_csd
-from shared.contracts.timbrado import Cancelacion
+from shared.contracts.timbrado import CANCELAR_TIMBRADO, Cancelacion, CancelarTimbrado
 from shared.errors import Codigo, DomainError, campo_invalido
+from shared.messaging.rpc_client import RpcClient
 
 #: Folios of one signed request; the SAT's limit is 500, ours what fits a caller's patience.
 FOLIOS_MAXIMO = 10
@@ -41,6 +42,31 @@ class Firma(TypedDict):
     certificado: str | None
     llave: str | None
     contrasena_llave: str | None
+
+
+def cancelar(
+    cliente: RpcClient,
+    quien: tuple[str, str],
+    uuid: UUID,
+    motivo: str,
+    sustituye: UUID | None,
+    firma: Firma,
+    ip: str | None,
+) -> Cancelacion:
+    """Ask timbrado to cancel. The document is its own key, so each call may carry a new one."""
+    return cliente.llamar(
+        CANCELAR_TIMBRADO,
+        CancelarTimbrado(
+            clave=str(uuid4()),
+            cti=quien[0],
+            contrasena=quien[1],
+            uuid=uuid,
+            motivo=motivo,
+            sustituye=sustituye,
+            ip=ip,
+            **firma,
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

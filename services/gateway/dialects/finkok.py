@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from lxml import etree
 
@@ -31,13 +31,11 @@ from services.gateway.dialects.protocolo import (
     timbrar,
 )
 from shared.contracts.timbrado import (
-    CANCELAR_TIMBRADO,
     CONSULTAR_ESTADO,
     CONSULTAR_SALDO_CTI,
     CONSULTAR_TIMBRADO,
     RECUPERAR_TIMBRADO,
     Cancelacion,
-    CancelarTimbrado,
     ConsultarEstado,
     ConsultarSaldoCti,
     ConsultarTimbrado,
@@ -162,19 +160,7 @@ class Finkok(Dialecto):
     def _cancelar_uno(
         self, quien: tuple[str, str], folio: csd.Folio, firma: csd.Firma, p: Peticion
     ) -> Cancelacion:
-        return self._cliente.llamar(
-            CANCELAR_TIMBRADO,
-            CancelarTimbrado(
-                clave=str(uuid4()),
-                cti=quien[0],
-                contrasena=quien[1],
-                uuid=folio.uuid,
-                motivo=folio.motivo,
-                sustituye=folio.sustituye,
-                ip=p.ip,
-                **firma,
-            ),
-        )
+        return csd.cancelar(self._cliente, quien, folio.uuid, folio.motivo, folio.sustituye, firma, p.ip)
 
     def _acuse(self, ll: soap.Llamada, p: Peticion) -> str:
         def buscar() -> str:

@@ -36,10 +36,8 @@ from services.gateway.dialects.protocolo import (
     timbrar,
 )
 from shared.contracts.timbrado import (
-    CANCELAR_TIMBRADO,
     CONSULTAR_ESTADO,
     CONSULTAR_TIMBRADO,
-    CancelarTimbrado,
     ConsultarEstado,
     ConsultarTimbrado,
     ResultadoDeTimbrado,
@@ -167,18 +165,8 @@ class _Acciones:
             contrasena=_opcional(datos, "kpw"),
             como="Agregue cer, key y kpw (su CSD en base64 y la contraseña de la llave), o sol (la solicitud firmada).",
         )
-        hecha = self._cliente.llamar(
-            CANCELAR_TIMBRADO,
-            CancelarTimbrado(
-                clave=str(uuid4()),
-                cti=cti,
-                contrasena=contrasena,
-                uuid=uuid,
-                motivo=csd.motivo_de(motivo),
-                sustituye=sustituye,
-                ip=peticion.ip,
-                **firma,
-            ),
+        hecha = csd.cancelar(
+            self._cliente, (cti, contrasena), uuid, csd.motivo_de(motivo), sustituye, firma, peticion.ip
         )
         if hecha.estado == "rechazada":
             raise DomainError(Codigo.PAC_RECHAZO, csd.por_que(hecha))

@@ -13,7 +13,6 @@ import binascii
 import re
 from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
 
 import orjson
 
@@ -40,11 +39,9 @@ from services.gateway.dialects.sw_respuestas import (
 from services.gateway.dialects.sw_token import TokenInvalido, Tokens
 from services.gateway.errors import REINTENTAR, estado
 from shared.contracts.timbrado import (
-    CANCELAR_TIMBRADO,
     CONSULTAR_SALDO_CTI,
     CONSULTAR_TIMBRADO,
     Cancelacion,
-    CancelarTimbrado,
     ConsultarSaldoCti,
     ConsultarTimbrado,
     SaldoCti,
@@ -260,19 +257,7 @@ class Sw(Dialecto):
     def _cancelar(
         self, quien: tuple[str, str], folio: csd.Folio, firma: csd.Firma, p: Peticion
     ) -> Cancelacion:
-        return self._cliente.llamar(
-            CANCELAR_TIMBRADO,
-            CancelarTimbrado(
-                clave=str(uuid4()),
-                cti=quien[0],
-                contrasena=quien[1],
-                uuid=folio.uuid,
-                motivo=folio.motivo,
-                sustituye=folio.sustituye,
-                ip=p.ip,
-                **firma,
-            ),
-        )
+        return csd.cancelar(self._cliente, quien, folio.uuid, folio.motivo, folio.sustituye, firma, p.ip)
 
     def _sin_pfx(self, p: Peticion) -> Respuesta:
         self._quien(p)

@@ -18,6 +18,7 @@ from services.timbrado.pac.lectura import (
     del_sat,
     en_acuse,
     es_retencion,
+    no_cancelado,
     rechazo,
     repetido,
     timbre_de,
@@ -92,25 +93,7 @@ class ComercioDigital(PacRemoto):
             if estatus is None:
                 return Desconocido("el acuse no trae el UUID")
             return acuse(estatus, "", respuesta.cuerpo)
-        if de_cuenta(mensaje):
-            return NoEnviado(f"Comercio Digital: {codigo} {mensaje[:120]}")
-        if codigo in (
-            "203",
-            "204",
-            "205",
-            "206",
-            "207",
-            "208",
-            "209",
-            "301",
-            "302",
-            "303",
-            "304",
-            "305",
-            "310",
-        ):
-            return acuse(codigo, mensaje, b"")
-        return Desconocido(f"Comercio Digital: código {codigo or 'sin código'}")
+        return no_cancelado("Comercio Digital", codigo, mensaje)
 
     def _cabeceras(self, *, tipo: str) -> dict[str, str]:
         return {

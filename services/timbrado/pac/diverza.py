@@ -25,6 +25,7 @@ from services.timbrado.pac.lectura import (
     de_http,
     del_sat,
     es_retencion,
+    no_cancelado,
     rechazo,
     timbre_de,
 )
@@ -126,26 +127,7 @@ class Diverza(PacRemoto):
             recibo = str(datos.get("acuse") or datos.get("content") or "").encode()
             return acuse(codigo, "", recibo, en_proceso=estado in ("in_process", "pending"))
         texto = _mensaje(datos)
-        codigo = codigo_en(texto)
-        if codigo in (
-            "202",
-            "203",
-            "204",
-            "205",
-            "206",
-            "207",
-            "208",
-            "209",
-            "301",
-            "302",
-            "303",
-            "304",
-            "305",
-        ):
-            return acuse(codigo, texto, b"")
-        if de_cuenta(texto):
-            return NoEnviado(f"Diverza: {texto[:120]}")
-        return Desconocido(f"Diverza: {texto[:120] or 'sin mensaje'}")
+        return no_cancelado("Diverza", codigo_en(texto), texto)
 
     def _estado(self, s: SolicitudDeCancelacion) -> EstadoSat | Desconocido:
         if self._sat is not None:

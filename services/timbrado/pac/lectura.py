@@ -139,6 +139,15 @@ def acuse(codigo: str, texto: str, xml: bytes, *, en_proceso: bool = False) -> R
     return rechazo_de_cancelacion(codigo, texto)
 
 
+def no_cancelado(pac: str, codigo: str, mensaje: str) -> ResultadoDeCancelacion:
+    """What a PAC says that cancelled nothing by itself: the SAT's code, our account's fault, or nobody knows."""
+    if codigo == "202" or codigo in _CANCELACION:
+        return acuse(codigo, mensaje, b"")
+    if de_cuenta(mensaje):
+        return NoEnviado(f"{pac}: {codigo} {mensaje[:120]}")
+    return Desconocido(f"{pac}: {codigo} {mensaje[:120]}".rstrip())
+
+
 _CANCELACION: Final = {
     "203": "El UUID no corresponde al RFC del emisor. Revise el comprobante que quiere cancelar.",
     "204": "El comprobante no es cancelable: tiene documentos relacionados vigentes. Cancélelos primero.",

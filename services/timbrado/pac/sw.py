@@ -26,6 +26,7 @@ from services.timbrado.pac.lectura import (
     es_retencion,
     folio,
     momento,
+    no_cancelado,
     rechazo,
     repetido,
     timbre_de,
@@ -106,27 +107,7 @@ class SwSapien(PacRemoto):
                 return acuse(codigo, "", str(contenido.get("acuse") or "").encode())
             raise Ilegible("cancelación sin el UUID")
         mensaje = f"{datos.get('message') or ''} {datos.get('messageDetail') or ''}".strip()
-        codigo = codigo_en(mensaje)
-        if codigo in (
-            "202",
-            "203",
-            "204",
-            "205",
-            "206",
-            "207",
-            "208",
-            "209",
-            "301",
-            "302",
-            "303",
-            "304",
-            "305",
-            "310",
-        ):
-            return acuse(codigo, mensaje, b"")
-        return (
-            NoEnviado(f"SW: {mensaje[:120]}") if de_cuenta(mensaje) else Desconocido(f"SW: {mensaje[:120]}")
-        )
+        return no_cancelado("SW", codigo_en(mensaje), mensaje)
 
     def _listar(self, desde: datetime, hasta: datetime) -> list[TimbreDelPac] | Desconocido:
         inicio, fin = dias_de(desde, hasta)
