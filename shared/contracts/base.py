@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Hashable
 from contextlib import suppress
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from decimal import Decimal
 from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar, cast
@@ -147,9 +147,22 @@ def dump(obj: Any) -> dict[str, Any]:
 
 
 def request_hash(peticion: PeticionConClave) -> bytes:
-    """SHA-256 of a request's content, without its key and without who asked."""
+    """SHA-256 of a request's content, without its key and without who asked.
+
+    Fields that have their default are left out: a field that a later version adds changes no earlier hash.
+    """
+    defaults = {f.name: f.default for f in fields(peticion) if f.default is not MISSING}
+    return _hash(peticion, {n for n, d in defaults.items() if getattr(peticion, n) == d})
+
+
+def earlier_hash(peticion: PeticionConClave) -> bytes:
+    """The same as it was stored before defaults were left out; keys never expire."""
+    return _hash(peticion, set())
+
+
+def _hash(peticion: PeticionConClave, leave_out: set[str]) -> bytes:
     data = dump(peticion)
-    for name in peticion.NO_HASH:
+    for name in peticion.NO_HASH | leave_out:
         data.pop(name, None)
     return hashlib.sha256(orjson.dumps(data, option=orjson.OPT_SORT_KEYS)).digest()
 

@@ -17,7 +17,7 @@ import orjson
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import Session
 
-from shared.contracts.base import Carga, Evento, PeticionConClave, dump, request_hash
+from shared.contracts.base import Carga, Evento, PeticionConClave, dump, earlier_hash, request_hash
 from shared.correlation import correlation
 from shared.crash import crash_point
 from shared.errors import Codigo, DomainError
@@ -116,7 +116,7 @@ class UnitOfWork(Generic[R]):
         if self.session.execute(_RESERVE, params).rowcount:  # type: ignore[attr-defined]
             return None
         row = self.session.execute(_FIRST_ANSWER, params).one()
-        if bytes(row.huella) != huella:
+        if bytes(row.huella) not in (huella, earlier_hash(peticion)):
             raise DomainError(
                 Codigo.CLAVE_REUTILIZADA,
                 "Esta Idempotency-Key ya se usó con otros datos. Genere una nueva para esta operación.",
