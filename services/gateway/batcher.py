@@ -1,9 +1,10 @@
 """Stampings that arrive together travel in one message: what makes the bus hop cheap (ADR 0001).
 
-A lot leaves as soon as a lane is free, with whatever is waiting, up to a bound. A lane that brought several rests for
-3 ms, in which most of their callers ask again: the next lot is half as large again, and a lot costs the same 3 ms of
-CPU however large. A lone caller is never delayed. Lanes are how many lots are under way at once: few, so that lots
-grow. A slow PAC keeps them busy for seconds, so whoever has waited too long gets an extra lane for one lot.
+A lot leaves as soon as a lane is free, with what is waiting, up to its share: what waits and is under way, over the
+lanes. Without the share one lane took all that waited, and one replica worked while the other idled. A lane that
+brought several rests for 3 ms, in which most of their callers ask again: the next lot is larger, and a lot costs the
+same 3 ms of CPU however large. A lone caller is never delayed. Lanes are how many lots are under way at once: few, so
+that lots grow. A slow PAC keeps them busy for seconds, so whoever has waited too long gets an extra lane for one lot.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from shared.contracts.timbrado import (
 from shared.errors import Codigo, DomainError
 from shared.messaging.rpc_client import RpcClient, no_disponible
 
-#: Two lots under way keep two replicas busy and let the next lot grow; more lanes make smaller lots, which
-#: measured slower (docs/bench).
+#: Two lots under way keep two replicas busy (`shared/messaging/idle_first.py` gives each one) and let the next lot
+#: grow; more lanes make smaller lots, which measured no faster (docs/bench).
 LANES = 2
 #: Lots under way at most, and seconds of waiting after which one leaves beside the lanes.
 MAX_LANES = 24
@@ -57,6 +58,8 @@ class Batcher:
         self._cliente = cliente
         self._queue: deque[_Waiting] = deque()
         self._ready = Semaphore(0)
+        self._lanes = lanes
+        self._under_way = 0
         self._extra = 0
         self._max_extra = MAX_LANES - lanes
         for _ in range(lanes):
@@ -125,7 +128,8 @@ class Batcher:
         lot: list[_Waiting] = []
         size = 0
         now = time.monotonic()
-        while self._queue and len(lot) < MAX_ITEMS and size < MAX_BYTES:
+        share = -(-(len(self._queue) + self._under_way) // self._lanes)
+        while self._queue and len(lot) < min(share, MAX_ITEMS) and size < MAX_BYTES:
             waiting = self._queue.popleft()
             if lot:
                 # Its own permit: the first one's was taken by the lane.
@@ -133,6 +137,7 @@ class Batcher:
             if waiting.deadline > now:
                 lot.append(waiting)
                 size += len(waiting.solicitud.xml)
+        self._under_way += len(lot)
         return lot
 
     def _send(self, lot: list[_Waiting]) -> None:
@@ -151,3 +156,5 @@ class Batcher:
         else:
             for w, resultado in zip(lot, respuesta.resultados, strict=True):
                 w.done.send(resultado)
+        finally:
+            self._under_way -= len(lot)

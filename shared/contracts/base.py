@@ -65,6 +65,9 @@ Req = TypeVar("Req")
 Resp = TypeVar("Resp")
 Carga = TypeVar("Carga")
 
+#: In the routing key of a call that an idle replica takes first.
+IDLE = "ociosa"
+
 RPCS: dict[str, Rpc[Any, Any]] = {}
 EVENTOS: dict[str, Evento[Any]] = {}
 
@@ -74,7 +77,8 @@ class Rpc(Generic[Req, Resp]):
     """One remote call. `cambia`: it changes state, so its request carries an idempotency key.
 
     `plazo` is the caller's deadline in seconds; `secretos` names response fields that are shown once
-    and never stored, so a replay answers them as null.
+    and never stored, so a replay answers them as null. `ocioso`: an idle replica takes it first
+    (`shared/messaging/idle_first.py`).
     """
 
     servicio: str
@@ -84,6 +88,7 @@ class Rpc(Generic[Req, Resp]):
     cambia: bool = False
     plazo: float = 5.0
     secretos: frozenset[str] = frozenset()
+    ocioso: bool = False
 
     def __post_init__(self) -> None:
         if self.cambia and not issubclass(self.peticion, PeticionConClave):
@@ -93,6 +98,11 @@ class Rpc(Generic[Req, Resp]):
     @property
     def nombre(self) -> str:
         return f"{self.servicio}.{self.metodo}"
+
+    @property
+    def ruta(self) -> str:
+        """What follows the service in the routing key of a call."""
+        return f"{IDLE}.{self.metodo}" if self.ocioso else self.metodo
 
 
 @dataclass(frozen=True, slots=True)

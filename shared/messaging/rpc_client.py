@@ -72,12 +72,10 @@ class RpcClient:
         self, contrato: Rpc[Req, Resp], peticion: Req, plazo: float | None = None
     ) -> tuple[Resp, bool]:
         """As `llamar`, and whether the answer is the stored one of an earlier call with the same key."""
-        data = self.llamar_crudo(contrato.servicio, contrato.metodo, dump(peticion), plazo or contrato.plazo)
+        data = self.llamar_crudo(contrato.servicio, contrato.ruta, dump(peticion), plazo or contrato.plazo)
         return load(contrato.respuesta, data["datos"]), bool(data.get("repetida"))
 
-    def llamar_crudo(
-        self, servicio: str, metodo: str, kwargs: dict[str, Any], plazo: float
-    ) -> dict[str, Any]:
+    def llamar_crudo(self, servicio: str, ruta: str, kwargs: dict[str, Any], plazo: float) -> dict[str, Any]:
         """The call itself, with plain values in and out."""
         deadline = time.monotonic() + plazo
         id_ = str(uuid.uuid4())
@@ -85,7 +83,7 @@ class RpcClient:
         try:
             if not self._listening.wait(plazo):
                 raise no_disponible(servicio)
-            self._publish(servicio, metodo, kwargs, id_, plazo, deadline)
+            self._publish(servicio, ruta, kwargs, id_, plazo, deadline)
             if not pending.done.wait(max(0.0, deadline - time.monotonic())):
                 raise no_disponible(servicio)
         finally:
@@ -106,7 +104,7 @@ class RpcClient:
             self._idle.pop()[0].release()
 
     def _publish(
-        self, servicio: str, metodo: str, kwargs: dict[str, Any], id_: str, plazo: float, deadline: float
+        self, servicio: str, ruta: str, kwargs: dict[str, Any], id_: str, plazo: float, deadline: float
     ) -> None:
         if not self._slots.acquire(timeout=max(0.001, deadline - time.monotonic())):
             raise no_disponible(servicio)
@@ -116,7 +114,7 @@ class RpcClient:
             producer.publish(
                 {"args": (), "kwargs": kwargs},
                 exchange=RPC_EXCHANGE,
-                routing_key=f"{servicio}.{metodo}",
+                routing_key=f"{servicio}.{ruta}",
                 reply_to=self._reply_to,
                 correlation_id=id_,
                 serializer=SERIALIZER,

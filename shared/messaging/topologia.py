@@ -9,7 +9,9 @@ from __future__ import annotations
 from kombu import Connection, Exchange, Queue
 
 from shared.config import settings
+from shared.contracts import timbrado
 from shared.contracts.eventos import SUSCRIPCIONES
+from shared.messaging import idle_first
 from shared.messaging.events import queue_for
 from shared.messaging.rpc_client import RPC_EXCHANGE
 from shared.messaging.wire import EVENTS, RETRY_DELAYS, dead_queue, delay_queue
@@ -26,6 +28,7 @@ def declare(amqp_url: str) -> int:
         queues: list[Queue] = [
             Queue(f"rpc-{s}", exchange=RPC_EXCHANGE, routing_key=f"{s}.*", durable=True) for s in SERVICES
         ]
+        queues.append(idle_first.queue_for(timbrado.TIMBRAR_LOTE.servicio))
         for seconds in RETRY_DELAYS:
             name = delay_queue(seconds)
             queues.append(

@@ -19,6 +19,7 @@ from services.timbrado.use_cases.timbrar import Timbrador
 from shared.contracts import timbrado as c
 from shared.logging import get_logger
 from shared.messaging.bus import BusWorker
+from shared.messaging.idle_first import idle_first
 from shared.messaging.wire import WireError
 
 log = get_logger(__name__)
@@ -33,7 +34,7 @@ class Timbrado:
     vistas: Credenciales
     cancelaciones: Cancelador
 
-    @rpc(expected_exceptions=WireError)
+    @idle_first(expected_exceptions=WireError)
     def timbrar_lote_v1(self, **payload: Any) -> dict[str, Any]:
         return self.bus.call(c.TIMBRAR_LOTE, payload, self.pipeline.timbrar_lote)
 

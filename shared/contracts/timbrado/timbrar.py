@@ -85,7 +85,9 @@ class SaldoCti:
     vence_en: datetime | None = None
 
 
-TIMBRAR_LOTE = Rpc("timbrado", "timbrar_lote_v1", LoteDeTimbrado, ResultadosDeTimbrado, plazo=12.0)
+TIMBRAR_LOTE = Rpc(
+    "timbrado", "timbrar_lote_v1", LoteDeTimbrado, ResultadosDeTimbrado, plazo=12.0, ocioso=True
+)
 CONSULTAR_TIMBRADO = Rpc("timbrado", "consultar_timbrado_v1", ConsultarTimbrado, ResultadoDeTimbrado)
 VALIDAR_CFDI = Rpc("timbrado", "validar_cfdi_v1", SolicitudDeTimbrado, ResultadoDeTimbrado)
 #: The earlier stamp of this very document, free; `no_encontrado` if there is none. Never stamps.
