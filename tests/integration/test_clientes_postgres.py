@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
-from services.clientes import use_cases
 from services.clientes.credenciales import CredencialesReales
 from services.clientes.repository import Repositorio
+from services.clientes.use_cases import clientes, cuentas, perfiles, sesiones
 from shared.contracts import clientes as c
 from shared.contracts.base import dump
 from shared.contracts.eventos import Consumo, TimbresConsumidos
@@ -53,7 +53,7 @@ def perfil(engine: Engine, n: int) -> c.Perfil:
         clave=f"p{n}", nombre=f"Persona {n}", correo=f"Persona{n}@Prueba.MX ", movil=f"55 1234 {n:04d}",
         contrasena=CONTRASENA,
     )  # fmt: skip
-    hecho: c.Perfil = correr(engine, use_cases.crear_perfil, peticion, CRED)
+    hecho: c.Perfil = correr(engine, perfiles.crear_perfil, peticion, CRED)
     return hecho
 
 
@@ -61,19 +61,19 @@ def cuenta(engine: Engine, titular: UUID, padre: UUID | None = None) -> c.Cuenta
     peticion = c.CrearCuentaMaestra(
         clave=str(uuid4()), padre_id=padre, nombre="Distribuidora", titular_perfil_id=titular
     )
-    hecha: c.CuentaMaestra = correr(engine, use_cases.crear_cuenta_maestra, peticion)
+    hecha: c.CuentaMaestra = correr(engine, cuentas.crear_cuenta_maestra, peticion)
     return hecha
 
 
 def cliente(engine: Engine, cuenta_id: UUID, nombre: str = "Ferretería López", **datos: Any) -> c.Cliente:
     peticion = c.CrearCliente(clave=str(uuid4()), cuenta_id=cuenta_id, nombre=nombre, **datos)
-    hecho: c.Cliente = correr(engine, use_cases.crear_cliente, peticion)
+    hecho: c.Cliente = correr(engine, clientes.crear_cliente, peticion)
     return hecho
 
 
 def entrar(engine: Engine, usuario: str, contrasena: str = CONTRASENA) -> c.Sesion:
     sesion: c.Sesion = correr(
-        engine, use_cases.iniciar_sesion, c.IniciarSesion(usuario=usuario, contrasena=contrasena), CRED
+        engine, sesiones.iniciar_sesion, c.IniciarSesion(usuario=usuario, contrasena=contrasena), CRED
     )
     return sesion
 
@@ -95,7 +95,7 @@ def test_raiz_distribuidor_cliente(engine: Engine) -> None:
     assert (uno.nic, uno.cti, uno.rfc) == (1001, "CTI0001001", "EKU9003173C9")
     assert uno.representante == c.Contacto(nombre="Eva")
     assert dos.nic == 1002
-    leido = correr(engine, use_cases.obtener_cliente, c.ObtenerCliente(cuenta_id=hija.cuenta_id, nic=1002))
+    leido = correr(engine, clientes.obtener_cliente, c.ObtenerCliente(cuenta_id=hija.cuenta_id, nic=1002))
     assert dump(leido)["precio_especifico"] == "0.435"
     assert eventos(engine) == ["clientes.cuenta_maestra_creada_v1"] * 2 + ["clientes.cliente_creado_v1"] * 2
 
@@ -114,7 +114,7 @@ def test_correo_y_movil_unicos_normalizados(engine: Engine) -> None:
     for correo, movil in (("PERSONA1@prueba.mx", "5599999999"), ("otra@prueba.mx", "+52 1 55 1234 0001")):
         peticion = c.CrearPerfil(clave="x", nombre="Otra", correo=correo, movil=movil, contrasena=CONTRASENA)
         with pytest.raises(DomainError) as error:
-            correr(engine, use_cases.crear_perfil, peticion, CRED)
+            correr(engine, perfiles.crear_perfil, peticion, CRED)
         assert error.value.code is Codigo.CONFLICTO
 
 
@@ -143,7 +143,7 @@ def test_credenciales_malas_dan_la_misma_respuesta(engine: Engine, usuario: str)
 
 
 def renovar(engine: Engine, renovacion: str) -> c.Sesion:
-    sesion: c.Sesion = correr(engine, use_cases.renovar_sesion, c.RenovarSesion(renovacion=renovacion), CRED)
+    sesion: c.Sesion = correr(engine, sesiones.renovar_sesion, c.RenovarSesion(renovacion=renovacion), CRED)
     return sesion
 
 
@@ -184,10 +184,10 @@ def test_cerrar_sesion(engine: Engine) -> None:
     ana = perfil(engine, 1)
     sesion = entrar(engine, "persona1@prueba.mx")
     ajena = c.CerrarSesion(sesion_id=sesion.sesion_id, perfil_id=uuid4())
-    correr(engine, use_cases.cerrar_sesion, ajena)
+    correr(engine, sesiones.cerrar_sesion, ajena)
     sesion = renovar(engine, sesion.renovacion)
     correr(
-        engine, use_cases.cerrar_sesion, c.CerrarSesion(sesion_id=sesion.sesion_id, perfil_id=ana.perfil_id)
+        engine, sesiones.cerrar_sesion, c.CerrarSesion(sesion_id=sesion.sesion_id, perfil_id=ana.perfil_id)
     )
     with pytest.raises(DomainError):
         renovar(engine, sesion.renovacion)
@@ -204,7 +204,7 @@ def test_lista_por_paginas_y_busqueda(engine: Engine) -> None:
     while True:
         pagina = correr(
             engine,
-            use_cases.listar_clientes,
+            clientes.listar_clientes,
             c.ListarClientes(cuenta_id=raiz.cuenta_id, limite=3, cursor=cursor),
         )
         vistos += [x.nic for x in pagina.datos]
@@ -214,7 +214,7 @@ def test_lista_por_paginas_y_busqueda(engine: Engine) -> None:
     assert vistos == list(range(1008, 1001, -1))
 
     def buscar(q: str) -> list[int]:
-        pagina = correr(engine, use_cases.listar_clientes, c.ListarClientes(cuenta_id=raiz.cuenta_id, q=q))
+        pagina = correr(engine, clientes.listar_clientes, c.ListarClientes(cuenta_id=raiz.cuenta_id, q=q))
         return [x.nic for x in pagina.datos]
 
     assert buscar("cliente 3") == [1005]
@@ -223,7 +223,7 @@ def test_lista_por_paginas_y_busqueda(engine: Engine) -> None:
     assert buscar("_") == []
     with pytest.raises(DomainError) as error:
         correr(
-            engine, use_cases.listar_clientes, c.ListarClientes(cuenta_id=raiz.cuenta_id, cursor="inventado")
+            engine, clientes.listar_clientes, c.ListarClientes(cuenta_id=raiz.cuenta_id, cursor="inventado")
         )
     assert error.value.code is Codigo.DATOS_INVALIDOS
 
@@ -234,7 +234,7 @@ def test_edicion_con_version(engine: Engine) -> None:
 
     def editar(**datos: Any) -> c.Cliente:
         peticion = c.EditarCliente(clave=str(uuid4()), cuenta_id=raiz.cuenta_id, nic=uno.nic, **datos)
-        hecho: c.Cliente = correr(engine, use_cases.editar_cliente, peticion)
+        hecho: c.Cliente = correr(engine, clientes.editar_cliente, peticion)
         return hecho
 
     dos = editar(version=1, nombre="Otro nombre", borrar=["notas"], tecnico=c.Contacto(correo="T@x.mx"))
@@ -250,7 +250,7 @@ def test_cliente_ajeno_no_existe(engine: Engine) -> None:
     ajena = cuenta(engine, perfil(engine, 2).perfil_id, raiz.cuenta_id)
     uno = cliente(engine, ajena.cuenta_id)
     with pytest.raises(DomainError) as error:
-        correr(engine, use_cases.obtener_cliente, c.ObtenerCliente(cuenta_id=raiz.cuenta_id, nic=uno.nic))
+        correr(engine, clientes.obtener_cliente, c.ObtenerCliente(cuenta_id=raiz.cuenta_id, nic=uno.nic))
     assert error.value.code is Codigo.NO_ENCONTRADO
 
 
@@ -258,7 +258,7 @@ def asignar(engine: Engine, cuenta_id: UUID, nic: int, p: c.Perfil) -> c.PerfilP
     peticion = c.AsignarPerfilPrincipal(
         clave=str(uuid4()), cuenta_id=cuenta_id, nic=nic, correo=p.correo, movil=p.movil
     )
-    hecho: c.PerfilPrincipal = correr(engine, use_cases.asignar_perfil_principal, peticion)
+    hecho: c.PerfilPrincipal = correr(engine, clientes.asignar_perfil_principal, peticion)
     return hecho
 
 
@@ -313,9 +313,9 @@ def test_ultima_emision_solo_avanza(engine: Engine) -> None:
     for en in (ahora, ahora - timedelta(hours=1)):
         consumo = Consumo(cti=uno.cti, cuenta_id=raiz.cuenta_id, cliente_id=uno.cliente_id, cantidad=1, en=en)
         with UnitOfWork(engine, Repositorio) as uow:
-            use_cases.registrar_consumos(uow, TimbresConsumidos(consumos=[consumo]))
+            clientes.registrar_consumos(uow, TimbresConsumidos(consumos=[consumo]))
             uow.commit()
-    leido = correr(engine, use_cases.obtener_cliente, c.ObtenerCliente(cuenta_id=raiz.cuenta_id, nic=uno.nic))
+    leido = correr(engine, clientes.obtener_cliente, c.ObtenerCliente(cuenta_id=raiz.cuenta_id, nic=uno.nic))
     assert leido.ultima_emision == ahora
     assert leido.version == 1
 

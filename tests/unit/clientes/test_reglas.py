@@ -10,8 +10,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.clientes import domain, use_cases
+from services.clientes import domain
 from services.clientes.domain import Estado
+from services.clientes.use_cases import clientes, cuentas, perfiles, sesiones
 from shared.contracts import clientes as c
 from shared.contracts.base import load, request_hash
 from shared.errors import Codigo, DomainError
@@ -36,17 +37,17 @@ def perfil(uow: Any, n: int = 1) -> c.Perfil:
         movil=f"551234000{n}",
         contrasena="contraseña",
     )
-    return use_cases.crear_perfil(uow, peticion, CredencialesFalsas(uow))
+    return perfiles.crear_perfil(uow, peticion, CredencialesFalsas(uow))
 
 
 def cuenta(uow: Any, titular: UUID, padre: UUID | None = None) -> c.CuentaMaestra:
-    return use_cases.crear_cuenta_maestra(
+    return cuentas.crear_cuenta_maestra(
         uow, c.CrearCuentaMaestra(clave="k", padre_id=padre, nombre="CM", titular_perfil_id=titular)
     )
 
 
 def cliente(uow: Any, cuenta_id: UUID, **datos: Any) -> c.Cliente:
-    return use_cases.crear_cliente(
+    return clientes.crear_cliente(
         uow, c.CrearCliente(clave="k", cuenta_id=cuenta_id, **{"nombre": "Cliente", **datos})
     )
 
@@ -112,14 +113,14 @@ def test_argon2_corre_sin_transaccion_y_tambien_sin_usuario(uow: Any, cred: Any)
     perfil(uow)
     for usuario in ("ana1@x.mx", "nadie@x.mx", "cualquier cosa"):
         with rechazo(Codigo.CREDENCIALES_INVALIDAS):
-            use_cases.iniciar_sesion(uow, c.IniciarSesion(usuario=usuario, contrasena="mala"), cred)
+            sesiones.iniciar_sesion(uow, c.IniciarSesion(usuario=usuario, contrasena="mala"), cred)
     assert [(h is not None, n) for h, n in cred.verificadas] == [(True, 1), (False, 2), (False, 3)]
 
 
 def test_token_lleva_cuentas(uow: Any, cred: Any) -> None:
     ana = perfil(uow)
     raiz = cuenta(uow, ana.perfil_id)
-    sesion = use_cases.iniciar_sesion(
+    sesion = sesiones.iniciar_sesion(
         uow, c.IniciarSesion(usuario="5512340001", contrasena="contraseña"), cred
     )
     assert cred.firmado["cuentas"] == [{"id": str(raiz.cuenta_id), "rol": "titular", "raiz": True}]
@@ -129,30 +130,26 @@ def test_token_lleva_cuentas(uow: Any, cred: Any) -> None:
 
 def test_reuso_confirma_la_revocacion_antes_de_rechazar(uow: Any, cred: Any) -> None:
     perfil(uow)
-    sesion = use_cases.iniciar_sesion(
-        uow, c.IniciarSesion(usuario="ana1@x.mx", contrasena="contraseña"), cred
-    )
-    nueva = use_cases.renovar_sesion(uow, c.RenovarSesion(renovacion=sesion.renovacion), cred)
+    sesion = sesiones.iniciar_sesion(uow, c.IniciarSesion(usuario="ana1@x.mx", contrasena="contraseña"), cred)
+    nueva = sesiones.renovar_sesion(uow, c.RenovarSesion(renovacion=sesion.renovacion), cred)
     antes = uow.confirmaciones
     with rechazo(Codigo.NO_AUTENTICADO):
-        use_cases.renovar_sesion(uow, c.RenovarSesion(renovacion=sesion.renovacion), cred)
+        sesiones.renovar_sesion(uow, c.RenovarSesion(renovacion=sesion.renovacion), cred)
     assert uow.confirmaciones == antes + 1
     with rechazo(Codigo.NO_AUTENTICADO):
-        use_cases.renovar_sesion(uow, c.RenovarSesion(renovacion=nueva.renovacion), cred)
+        sesiones.renovar_sesion(uow, c.RenovarSesion(renovacion=nueva.renovacion), cred)
 
 
 def test_la_sesion_no_vive_mas_que_su_limite(uow: Any, cred: Any) -> None:
     perfil(uow)
-    sesion = use_cases.iniciar_sesion(
-        uow, c.IniciarSesion(usuario="ana1@x.mx", contrasena="contraseña"), cred
-    )
+    sesion = sesiones.iniciar_sesion(uow, c.IniciarSesion(usuario="ana1@x.mx", contrasena="contraseña"), cred)
     for _ in range(5):
         uow.ahora += timedelta(days=6)
         if uow.ahora >= AHORA + domain.VIDA_SESION:
             break
-        sesion = use_cases.renovar_sesion(uow, c.RenovarSesion(renovacion=sesion.renovacion), cred)
+        sesion = sesiones.renovar_sesion(uow, c.RenovarSesion(renovacion=sesion.renovacion), cred)
     with rechazo(Codigo.NO_AUTENTICADO):
-        use_cases.renovar_sesion(uow, c.RenovarSesion(renovacion=sesion.renovacion), cred)
+        sesiones.renovar_sesion(uow, c.RenovarSesion(renovacion=sesion.renovacion), cred)
 
 
 def test_cuentas(uow: Any) -> None:
@@ -177,10 +174,10 @@ def test_cuenta_no_activa_solo_consulta(uow: Any, estado: Estado) -> None:
     with rechazo(Codigo.CUENTA_BLOQUEADA):
         cliente(uow, raiz.cuenta_id)
     with rechazo(Codigo.CUENTA_BLOQUEADA):
-        use_cases.editar_cliente(
+        clientes.editar_cliente(
             uow, c.EditarCliente(clave="k", cuenta_id=raiz.cuenta_id, nic=uno.nic, nombre="x")
         )
-    leido = use_cases.obtener_cliente(uow, c.ObtenerCliente(cuenta_id=raiz.cuenta_id, nic=uno.nic))
+    leido = clientes.obtener_cliente(uow, c.ObtenerCliente(cuenta_id=raiz.cuenta_id, nic=uno.nic))
     assert leido == uno
 
 
@@ -207,7 +204,7 @@ def test_escribir_y_vaciar_a_la_vez(uow: Any) -> None:
     raiz = cuenta(uow, perfil(uow).perfil_id)
     uno = cliente(uow, raiz.cuenta_id)
     with rechazo(Codigo.DATOS_INVALIDOS):
-        use_cases.editar_cliente(
+        clientes.editar_cliente(
             uow,
             c.EditarCliente(clave="k", cuenta_id=raiz.cuenta_id, nic=uno.nic, notas="x", borrar=["notas"]),
         )
@@ -225,7 +222,7 @@ def test_perfil_principal_no_administra(uow: Any) -> None:
     uno = cliente(uow, raiz.cuenta_id)
 
     def asignar(p: c.Perfil) -> c.PerfilPrincipal:
-        return use_cases.asignar_perfil_principal(
+        return clientes.asignar_perfil_principal(
             uow,
             c.AsignarPerfilPrincipal(
                 clave="k", cuenta_id=raiz.cuenta_id, nic=uno.nic, correo=p.correo, movil=p.movil

@@ -1,0 +1,110 @@
+"""Perfiles and their sessions: the written form of a correo and a móvil, lifetimes, tokens used once."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+from uuid import UUID
+
+from shared.errors import Codigo, DomainError, campo_invalido
+
+VIDA_ACCESO = timedelta(minutes=10)
+
+
+VIDA_RENOVACION = timedelta(days=7)
+
+
+VIDA_SESION = timedelta(days=30)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerfilGuardado:
+    perfil_id: UUID
+    nombre: str
+    correo: str
+    movil: str
+    hash_contrasena: str
+    creado_en: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Renovacion:
+    """A renewal token as stored, with its session."""
+
+    huella: bytes
+    sesion_id: UUID
+    perfil_id: UUID
+    vence_en: datetime
+    usada_en: datetime | None
+    sesion_vence_en: datetime
+    revocada_en: datetime | None
+
+
+class Credenciales(Protocol):
+    """What needs a library or a key: password hashes and signed tokens (`credenciales.py`)."""
+
+    def resumir(self, contrasena: str) -> str:
+        """Hash of a new password."""
+
+    def coincide(self, hash_contrasena: str | None, contrasena: str) -> bool:
+        """Whether the password is the one; without a hash, the same work and false."""
+
+    def firmar(self, datos: Mapping[str, Any]) -> str:
+        """Signed access token with these claims."""
+
+
+def normalizar_correo(texto: str) -> str:
+    """Without spaces around, in lower case."""
+    return texto.strip().lower()
+
+
+def normalizar_movil(texto: str, campo: str = "movil") -> str:
+    """E.164: `+` and digits. Ten digits are Mexican; the old `1` after +52 is dropped."""
+    digitos = re.sub(r"\D", "", texto)
+    if len(digitos) == 10 and not texto.strip().startswith("+"):
+        digitos = "52" + digitos
+    elif len(digitos) == 13 and digitos.startswith("521"):
+        digitos = "52" + digitos[3:]
+    elif not (texto.strip().startswith("+") or (len(digitos) == 12 and digitos.startswith("52"))):
+        digitos = ""
+    if not 10 <= len(digitos) <= 15:
+        raise campo_invalido(campo, "El móvil debe tener 10 dígitos, o empezar con + y la clave del país.")
+    return "+" + digitos
+
+
+def normalizar_usuario(texto: str) -> str | None:
+    """A correo or a móvil as stored; None when it can be neither."""
+    if "@" in texto:
+        return normalizar_correo(texto)
+    try:
+        return normalizar_movil(texto)
+    except DomainError:
+        return None
+
+
+def nueva_renovacion() -> str:
+    """32 random bytes as text."""
+    return secrets.token_urlsafe(32)
+
+
+def huella_de(renovacion: str) -> bytes:
+    """What is stored of a renewal token."""
+    return hashlib.sha256(renovacion.encode()).digest()
+
+
+def credenciales_invalidas() -> DomainError:
+    """The same answer for an unknown usuario and a wrong password."""
+    return DomainError(
+        Codigo.CREDENCIALES_INVALIDAS,
+        "El usuario o la contraseña no son correctos. Revíselos y repita.",
+    )
+
+
+def sesion_terminada() -> DomainError:
+    """A session that can't be renewed."""
+    return DomainError(Codigo.NO_AUTENTICADO, "La sesión terminó. Inicie sesión de nuevo.")

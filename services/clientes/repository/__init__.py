@@ -1,0 +1,18 @@
+"""All of clientes' SQL, a module per capability; `Repositorio` is all of them in one transaction."""
+
+from services.clientes.repository.clientes import Clientes
+from services.clientes.repository.cuentas import Cuentas
+from services.clientes.repository.perfiles import Perfiles
+from services.clientes.repository.sesiones import Sesiones
+
+
+class Repositorio(
+    Perfiles,
+    Sesiones,
+    Cuentas,
+    Clientes,
+):
+    """clientes' database, inside one transaction."""
+
+
+__all__ = ["Repositorio"]

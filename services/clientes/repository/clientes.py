@@ -1,0 +1,73 @@
+"""SQL of the clientes of a CM."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert, or_, select, text, update
+
+from services.clientes.domain import (
+    ClienteGuardado,
+    cti_inicial,
+)
+from services.clientes.models import Cliente
+from services.clientes.repository.base import Base, tabla
+
+# Rows are locked by id before the update, so that two lots can't deadlock.
+_EMISIONES = text(
+    "WITH e AS (SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:fechas AS timestamptz[])) t(cliente_id, en)"
+    "),"
+    " filas AS (SELECT c.cliente_id, e.en FROM clientes c JOIN e USING (cliente_id)"
+    " WHERE c.ultima_emision IS NULL OR c.ultima_emision < e.en ORDER BY c.cliente_id FOR NO KEY UPDATE OF c)"
+    " UPDATE clientes c SET ultima_emision = f.en FROM filas f WHERE c.cliente_id = f.cliente_id"
+)
+
+
+class Clientes(Base):
+    """SQL of the clientes of a CM."""
+
+    def nuevo_nic(self) -> int:
+        """The next NIC. A rolled back transaction leaves a gap, which is no harm."""
+        return int(self.session.scalar(text("SELECT nextval('nic')")) or 0)
+
+    def agregar_cliente(self, cliente: ClienteGuardado) -> None:
+        assert cliente.cti == cti_inicial(cliente.nic)
+        self.session.execute(insert(Cliente).values(**cliente.__dict__))
+
+    def cliente(self, cuenta_id: UUID, nic: int, *, bloquear: bool = False) -> ClienteGuardado | None:
+        """A cliente of this CM; another CM's is not there."""
+        consulta = select(tabla(Cliente)).where(Cliente.cuenta_id == cuenta_id, Cliente.nic == nic)
+        return self.una(ClienteGuardado, consulta.with_for_update() if bloquear else consulta)
+
+    def cambiar_cliente(self, cliente_id: UUID, cambios: Mapping[str, Any]) -> ClienteGuardado:
+        """Change a locked cliente and raise its version."""
+        fila = self.session.execute(
+            update(Cliente)
+            .where(Cliente.cliente_id == cliente_id)
+            .values(**cambios, version=Cliente.version + 1)
+            .returning(*tabla(Cliente).c)
+        ).one()
+        return ClienteGuardado(**fila._mapping)
+
+    def listar_clientes(
+        self, cuenta_id: UUID, *, q: str | None, antes_de: int | None, limite: int
+    ) -> list[ClienteGuardado]:
+        """Newest NIC first, those below `antes_de`."""
+        consulta = select(tabla(Cliente)).where(Cliente.cuenta_id == cuenta_id)
+        if antes_de is not None:
+            consulta = consulta.where(Cliente.nic < antes_de)
+        if q:
+            campos = (Cliente.nombre, Cliente.nombre_comercial, Cliente.rfc, Cliente.correo, Cliente.cti)
+            buscado = [campo.icontains(q, autoescape=True) for campo in campos]
+            if q.isdecimal() and len(q) <= 18:
+                buscado.append(Cliente.nic == int(q))
+            consulta = consulta.where(or_(*buscado))
+        filas = self.session.execute(consulta.order_by(Cliente.nic.desc()).limit(limite))
+        return [ClienteGuardado(**fila._mapping) for fila in filas]
+
+    def registrar_emisiones(self, emisiones: Mapping[UUID, datetime]) -> None:
+        """Move `ultima_emision` forward, never back."""
+        self.session.execute(_EMISIONES, {"ids": list(emisiones), "fechas": list(emisiones.values())})

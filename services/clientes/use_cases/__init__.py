@@ -1,0 +1,1 @@
+"""What clientes does, a module per capability."""

@@ -1,0 +1,100 @@
+"""Signing in, renewing and signing out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+from services.clientes import domain
+from services.clientes.domain import (
+    Credenciales,
+    PerfilGuardado,
+)
+from services.clientes.use_cases.perfiles import cuentas_de, perfil_de
+from shared.contracts import clientes as c
+from shared.contracts.base import Vacio
+from shared.persistence.uow import UnitOfWork
+
+if TYPE_CHECKING:
+    from services.clientes.repository import Repositorio
+
+    Uow = UnitOfWork[Repositorio]
+
+
+def iniciar_sesion(uow: Uow, peticion: c.IniciarSesion, credenciales: Credenciales) -> c.Sesion:
+    """Sign in. An unknown usuario costs the same work and gets the same answer as a wrong password."""
+    usuario = domain.normalizar_usuario(peticion.usuario)
+    perfil = uow.repo.perfil_por_usuario(usuario) if usuario else None
+    # Ends the reading transaction, so that no connection waits for argon2.
+    uow.commit()
+    if (
+        not credenciales.coincide(perfil.hash_contrasena if perfil else None, peticion.contrasena)
+        or perfil is None
+    ):
+        raise domain.credenciales_invalidas()
+    sesion_id, ahora = uuid4(), uow.ahora
+    vence_en = ahora + domain.VIDA_SESION
+    uow.repo.agregar_sesion(
+        sesion_id=sesion_id,
+        perfil_id=perfil.perfil_id,
+        origen_ip=peticion.origen_ip,
+        creada_en=ahora,
+        vence_en=vence_en,
+    )
+    return _emitir(uow, sesion_id, perfil, min(ahora + domain.VIDA_RENOVACION, vence_en), credenciales)
+
+
+def renovar_sesion(uow: Uow, peticion: c.RenovarSesion, credenciales: Credenciales) -> c.Sesion:
+    """New tokens for a renewal token, once. A second use means that someone copied it: the session ends."""
+    ahora = uow.ahora
+    renovacion = uow.repo.tomar_renovacion(domain.huella_de(peticion.renovacion))
+    if renovacion is None or renovacion.revocada_en is not None or ahora >= renovacion.vence_en:
+        raise domain.sesion_terminada()
+    if renovacion.usada_en is not None:
+        uow.repo.revocar_sesion(renovacion.sesion_id, ahora, perfil_id=renovacion.perfil_id)
+        # The refusal that follows rolls back; the revocation has to stay.
+        uow.commit()
+        raise domain.sesion_terminada()
+    perfil = perfil_de(uow, renovacion.perfil_id)
+    uow.repo.usar_renovacion(renovacion.huella, ahora)
+    vence_en = min(ahora + domain.VIDA_RENOVACION, renovacion.sesion_vence_en)
+    return _emitir(uow, renovacion.sesion_id, perfil, vence_en, credenciales)
+
+
+def cerrar_sesion(uow: Uow, peticion: c.CerrarSesion) -> Vacio:
+    """End a session; its access token still lives for the minutes that it has left."""
+    uow.repo.revocar_sesion(peticion.sesion_id, uow.ahora, perfil_id=peticion.perfil_id)
+    return Vacio()
+
+
+def _emitir(
+    uow: Uow, sesion_id: UUID, perfil: PerfilGuardado, renovacion_vence_en: Any, credenciales: Credenciales
+) -> c.Sesion:
+    ahora = uow.ahora
+    expira_en = (ahora + domain.VIDA_ACCESO).replace(microsecond=0)
+    cuentas, nics = cuentas_de(uow, perfil.perfil_id), uow.repo.nics_de_perfil(perfil.perfil_id)
+    renovacion = domain.nueva_renovacion()
+    uow.repo.agregar_renovacion(
+        huella=domain.huella_de(renovacion), sesion_id=sesion_id, vence_en=renovacion_vence_en
+    )
+    acceso = credenciales.firmar(
+        {
+            "sub": str(perfil.perfil_id),
+            "sid": str(sesion_id),
+            "nombre": perfil.nombre,
+            "cuentas": [{"id": str(x.cuenta_id), "rol": x.rol, "raiz": x.es_raiz} for x in cuentas],
+            "nics": nics,
+            "iat": int(ahora.timestamp()),
+            "exp": int(expira_en.timestamp()),
+        }
+    )
+    return c.Sesion(
+        sesion_id=sesion_id,
+        perfil_id=perfil.perfil_id,
+        nombre=perfil.nombre,
+        acceso=acceso,
+        renovacion=renovacion,
+        expira_en=expira_en,
+        cuentas=cuentas,
+        nics=nics,
+    )
