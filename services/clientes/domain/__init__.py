@@ -6,6 +6,7 @@ from services.clientes.domain.clientes import (
     precio_unitario,
     texto_requerido,
 )
+from services.clientes.domain.correos import Boton, CorreoEscrito, Mensaje
 from services.clientes.domain.cuentas import (
     Administra,
     CuentaGuardada,
@@ -35,10 +36,13 @@ __all__ = [
     "VIDA_RENOVACION",
     "VIDA_SESION",
     "Administra",
+    "Boton",
     "ClienteGuardado",
+    "CorreoEscrito",
     "Credenciales",
     "CuentaGuardada",
     "Estado",
+    "Mensaje",
     "PerfilGuardado",
     "Renovacion",
     "Rol",

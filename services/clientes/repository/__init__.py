@@ -1,9 +1,11 @@
 """All of clientes' SQL, a module per capability; `Repositorio` is all of them in one transaction."""
 
 from services.clientes.repository.clientes import Clientes
+from services.clientes.repository.correos import Correos
 from services.clientes.repository.cuentas import Cuentas
 from services.clientes.repository.perfiles import Perfiles
 from services.clientes.repository.sesiones import Sesiones
+from services.clientes.repository.tokens import Tokens
 
 
 class Repositorio(
@@ -11,6 +13,8 @@ class Repositorio(
     Sesiones,
     Cuentas,
     Clientes,
+    Correos,
+    Tokens,
 ):
     """clientes' database, inside one transaction."""
 

@@ -1,0 +1,1 @@
+"""What the mails of clientes say, a module per capability: functions that answer a `Mensaje`."""

