@@ -228,5 +228,7 @@ def _marcar(view: F, clase: str, rol: str) -> F:
     doc["manual_doc"] = {"security": seguridad, **doc.get("manual_doc", {})}
     if clase in {SESION, RAIZ}:
         doc["manual_doc"].setdefault("x-rol", rol)
+    if clase == RAIZ:
+        doc["manual_doc"].setdefault("x-raiz", True)
     wrapper._apidoc = doc  # type: ignore[attr-defined]
     return wrapper  # type: ignore[return-value]

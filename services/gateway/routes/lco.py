@@ -46,7 +46,7 @@ class Lco(MethodView):
         """La lista en uso (personal de la raíz). Se carga con `make lco`."""
         return dump(llamar(c.CONSULTAR_LCO, Vacio()))
 
-    @requiere_raiz
+    @requiere_raiz("administrador")
     @blp.arguments(LcoEntrada)
     @blp.response(200, LcoSalida)
     def put(self, datos: dict[str, Any]) -> dict[str, Any]:

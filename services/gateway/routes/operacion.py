@@ -31,7 +31,7 @@ class FallaEntrada(Esquema):
 
 @blp.route("/v1/operacion/timbres")
 class Emision(MethodView):
-    @requiere_raiz
+    @requiere_raiz("administrador")
     @blp.arguments(EmisionEntrada)
     @blp.response(201, ExistenciaSalida)
     def post(self, datos: dict[str, Any]) -> dict[str, Any]:
@@ -49,7 +49,7 @@ class Emision(MethodView):
 
 @blp.route("/v1/operacion/pac-pruebas/fallas")
 class Fallas(MethodView):
-    @requiere_raiz
+    @requiere_raiz("administrador")
     @blp.arguments(FallaEntrada)
     @blp.response(204)
     def post(self, datos: dict[str, Any]) -> None:
@@ -90,14 +90,14 @@ class Pacs(MethodView):
 
 @blp.route("/v1/operacion/pacs/<string:nombre>/pausa")
 class PausaDePac(MethodView):
-    @requiere_raiz
+    @requiere_raiz("operador")
     @blp.arguments(PausaEntrada)
     @blp.response(200, esquema_de(c.PacDeOperacion))
     def put(self, datos: dict[str, Any], nombre: str) -> Any:
         """Deja de enviar comprobantes a un PAC (personal de la raíz)."""
         return llamar(c.PAUSAR_PAC, c.PausarPac(nombre=nombre, **_quien(), **datos))
 
-    @requiere_raiz
+    @requiere_raiz("operador")
     @blp.response(200, esquema_de(c.PacDeOperacion))
     def delete(self, nombre: str) -> Any:
         """Vuelve a enviarle, con sus fallas olvidadas (personal de la raíz)."""
@@ -113,7 +113,7 @@ class Conciliaciones(MethodView):
         """Conciliaciones diarias contra la lista de cada PAC (personal de la raíz)."""
         return llamar(c.LISTAR_CONCILIACIONES, c.ListarConciliaciones(**args))
 
-    @requiere_raiz
+    @requiere_raiz("operador")
     @blp.arguments(ConciliacionEntrada)
     @blp.response(201, esquema_de(c.Conciliacion))
     def post(self, datos: dict[str, Any]) -> Any:
