@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from shared.messaging import runtime
 
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +21,7 @@ from nameko.rpc import rpc
 from shared.contracts.eventos import CUENTA_MAESTRA_CREADA, CuentaMaestraCreada
 from shared.messaging import events
 from shared.messaging.bus import Bus, BusWorker
+from shared.messaging.idle_first import idle_first
 from shared.persistence.uow import UnitOfWork
 
 
@@ -47,6 +49,12 @@ class Prueba:
         anotar("llamadas", marca)
         eventlet.sleep(segundos)
         return {"marca": marca}
+
+    @idle_first()
+    def ocupar_v1(self, segundos: float) -> dict[str, Any]:
+        """Sleep, and say which process did it."""
+        eventlet.sleep(segundos)
+        return {"pid": os.getpid()}
 
     @events.event(CUENTA_MAESTRA_CREADA)
     def on_cuenta_maestra_creada_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from kombu import Connection, Producer, Queue
 from shared.contracts.base import dump
 from shared.contracts.eventos import CUENTA_MAESTRA_CREADA, CuentaMaestraCreada
 from shared.errors import DomainError
-from shared.messaging import muertas
+from shared.messaging import idle_first, muertas
 from shared.messaging.rpc_client import RpcClient
 from shared.messaging.wire import EVENTS, SERIALIZER, dead_queue, event_queue
 from tests.sistema import hasta
@@ -215,6 +215,32 @@ def test_no_call_in_flight_at_sigterm_runs_twice(prueba: Any, tmp_path: Path) ->
     hasta(responde(cliente, "prueba", "dormir_v1", marca="lista", segundos=0), 30)
     time.sleep(0.5)
     assert sorted(m for m in lineas(tmp_path, "llamadas") if m != "lista") == marcas
+
+
+def test_a_call_goes_to_the_replica_that_is_idle(prueba: Any) -> None:
+    """In turns, the third call would join the first one's replica while the second one's has long been free."""
+    amqp, cliente, lanzar = prueba
+    pids = {lanzar().pid, lanzar().pid}
+    with Connection(amqp) as connection:
+        cola = idle_first.queue_for("prueba")
+
+        def consumidores() -> int:
+            return int(cola(connection.channel()).queue_declare(passive=False).consumer_count)
+
+        hasta(lambda: consumidores() == 4, 30)
+
+    def ocupar(segundos: float) -> int:
+        return int(cliente.llamar_crudo("prueba", "ociosa.ocupar_v1", {"segundos": segundos}, 10)["pid"])
+
+    with ThreadPoolExecutor(2) as hilos:
+        larga = hilos.submit(ocupar, 3.0)
+        time.sleep(0.5)
+        cortas = [ocupar(0.0) for _ in range(6)]
+        assert set(cortas) == pids - {larga.result()}
+    # With nobody idle a call is taken all the same, beside another.
+    with ThreadPoolExecutor(4) as hilos:
+        assert {f.result() for f in [hilos.submit(ocupar, 0.5) for _ in range(4)]} == pids
+    assert cliente.llamar_crudo("prueba", "ocupar_v1", {"segundos": 0.0}, 10)["pid"] in pids
 
 
 def test_a_frozen_database_and_a_killed_broker_cost_a_refusal_each(

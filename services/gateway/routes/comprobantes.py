@@ -141,7 +141,7 @@ class AcuseDeComprobante(MethodView):
 
 @blp.route("/v1/operacion/pac-pruebas/aceptaciones")
 class Aceptaciones(MethodView):
-    @requiere_raiz
+    @requiere_raiz("administrador")
     @blp.arguments(AceptacionEntrada)
     @blp.response(204)
     def post(self, datos: dict[str, Any]) -> None:

@@ -59,6 +59,13 @@ def test_what_waits_travels_together_and_each_gets_its_own_answer() -> None:
     assert servicio.maximo == LANES
 
 
+def test_each_lane_takes_its_share_so_that_no_replica_idles() -> None:
+    servicio = _Servicio(0.03)
+    _pedir(Batcher(servicio), 60)  # type: ignore[arg-type]
+    assert max(servicio.lotes) <= 60 // LANES
+    assert servicio.maximo == LANES
+
+
 def test_a_slow_pac_does_not_hold_up_those_that_came_later() -> None:
     servicio = _Servicio(0.6)
     batcher = Batcher(servicio)  # type: ignore[arg-type]
