@@ -93,8 +93,17 @@ class Cliente(Base):
     ultima_emision: Mapped[datetime | None]
     creado_en: Mapped[datetime]
     version: Mapped[int] = mapped_column(server_default="1")
+    favorito: Mapped[bool] = mapped_column(server_default=text("false"))
+    baja: Mapped[bool] = mapped_column(server_default=text("false"))
+    color: Mapped[str | None]
+    regimen_fiscal: Mapped[str | None]
+    uso_cfdi: Mapped[str | None]
+    sitio_web: Mapped[str | None]
+    domicilio: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    otros: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     __table_args__ = (
         CheckConstraint("precio_especifico >= 0", name="precio"),
         CheckConstraint("version > 0", name="version"),
         Index("ix_clientes_cuenta_id", "cuenta_id", text("nic DESC")),
+        Index("ix_clientes_cuenta_id_rfc", "cuenta_id", "rfc", postgresql_where=text("rfc IS NOT NULL")),
     )

@@ -31,6 +31,14 @@ class ClienteGuardado:
     ultima_emision: datetime | None = None
     creado_en: datetime
     version: int = 1
+    favorito: bool = False
+    baja: bool = False
+    color: str | None = None
+    regimen_fiscal: str | None = None
+    uso_cfdi: str | None = None
+    sitio_web: str | None = None
+    domicilio: dict[str, Any] | None = None
+    otros: dict[str, str] | None = None
 
 
 def texto_requerido(texto: str, campo: str) -> str:

@@ -39,6 +39,11 @@ _CAMPOS = (
     *_CONTACTOS,
     "notas",
     "precio_especifico",
+    "regimen_fiscal",
+    "uso_cfdi",
+    "sitio_web",
+    "domicilio",
+    "otros",
 )
 
 
@@ -186,5 +191,6 @@ def ver_cliente(cliente: ClienteGuardado) -> c.Cliente:
     datos = asdict(cliente)
     for campo in _CONTACTOS:
         datos[campo] = c.Contacto(**datos[campo]) if datos[campo] else None
+    datos["domicilio"] = c.Domicilio(**cliente.domicilio) if cliente.domicilio else None
     datos["precio_especifico"] = domain.precio_unitario(cliente.precio_especifico)
     return c.Cliente(**datos)

@@ -49,5 +49,16 @@ LARGO = validate.Length(max=1024, error="La contraseña es demasiado larga.")
 LIMITE = validate.Range(min=1, max=200, error="El límite debe ser de 1 a 200.")
 
 
+COLORES = ("rojo", "naranja", "amarillo", "verde", "azul", "morado", "rosa", "gris")
+
+
+COLOR = validate.OneOf(
+    COLORES, error=f"El color debe ser uno de: {', '.join(COLORES)}; o nulo para quitarlo."
+)
+
+
+TELEFONO = validate.And(SIN_NULOS, validate.Length(max=60, error="Escriba a lo más 60 caracteres."))
+
+
 def opcional(*reglas: Any) -> Any:
     return field(default=None, metadata={"validate": validate.And(*reglas)})
