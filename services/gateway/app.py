@@ -16,6 +16,7 @@ from shared.messaging.rpc_client import RpcClient
 #: Modules of `services.gateway.routes`, each with its blueprint `blp`.
 RUTAS = (
     "sesiones",
+    "perfiles",
     "cuenta",
     "clientes",
     "facturacion",

@@ -164,6 +164,8 @@ def verificar(token: str) -> Perfil:
                 for c in claims.get("cuentas", [])
             ),
             nics=tuple(int(n) for n in claims.get("nics", [])),
+            segundo_factor="sf" in claims,
+            segundo_factor_en=int(claims.get("sf", 0)),
         )
     except jwt.ExpiredSignatureError as exc:
         raise _sin_sesion("Su sesión venció. Renuévela o inicie sesión de nuevo.") from exc

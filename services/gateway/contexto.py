@@ -35,6 +35,10 @@ class Perfil:
     nombre: str
     cuentas: tuple[CuentaPermitida, ...] = ()
     nics: tuple[int, ...] = field(default=())
+    segundo_factor: bool = False
+    """It has a second factor: what is worth much needs a recent code (`paso.py`)."""
+    segundo_factor_en: int = 0
+    """When this session's code was last verified, in Unix seconds; 0: never."""
 
 
 @dataclass(frozen=True, slots=True)

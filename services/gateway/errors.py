@@ -33,10 +33,13 @@ ESTADOS: dict[Codigo, tuple[int, str]] = {
     Codigo.CFDI_INVALIDO: (422, "CFDI no válido"),
     Codigo.NO_AUTENTICADO: (401, "Sin sesión"),
     Codigo.CREDENCIALES_INVALIDAS: (401, "Credenciales no válidas"),
+    Codigo.PERFIL_SIN_CONFIRMAR: (403, "Perfil sin confirmar"),
+    Codigo.SEGUNDO_FACTOR_REQUERIDO: (401, "Se requiere el segundo factor"),
     Codigo.NO_PERMITIDO: (403, "No permitido"),
     Codigo.NO_ENCONTRADO: (404, "No encontrado"),
     Codigo.CONFLICTO: (409, "Conflicto"),
     Codigo.CLAVE_REUTILIZADA: (409, "Clave de idempotencia reutilizada"),
+    Codigo.ENLACE_VENCIDO: (410, "Enlace vencido"),
     Codigo.SALDO_INSUFICIENTE: (402, "Saldo insuficiente"),
     Codigo.CUENTA_BLOQUEADA: (403, "Cuenta bloqueada"),
     Codigo.CONTRATO_REQUERIDO: (402, "Se requiere contrato"),
@@ -79,9 +82,13 @@ _HTTP: dict[int, tuple[Codigo, str]] = {
 }
 
 
+class PasoRequerido(DomainError):
+    """`segundo_factor_requerido` to who has a session: 403, because signing in again is not what lacks."""
+
+
 def estado(error: DomainError) -> int:
     """HTTP status of an error."""
-    return ESTADOS[error.code][0]
+    return 403 if isinstance(error, PasoRequerido) else ESTADOS[error.code][0]
 
 
 def problema(exc: BaseException, status: int | None = None) -> tuple[str, list[tuple[str, str]], bytes]:

@@ -26,7 +26,7 @@ from services.gateway.schemas import Esquema, esquema_de
 from shared.contracts import clientes as c
 from shared.errors import Codigo, DomainError
 
-blp = Blueprint("sesiones", __name__, description="Sesiones y perfil")
+blp = Blueprint("sesiones", __name__, description="Sesiones")
 
 COOKIE_RENOVACION = "cm_renovacion"
 _RUTA_RENOVACION = "/v1/sesiones"
@@ -118,15 +118,6 @@ class SesionActual(MethodView):
         perfil = perfil_actual()
         llamar(c.CERRAR_SESION, c.CerrarSesion(sesion_id=perfil.sesion_id, perfil_id=perfil.perfil_id))
         after_this_request(_borrar_cookies)
-
-
-@blp.route("/v1/perfiles/yo")
-class Yo(MethodView):
-    @requiere_perfil
-    @blp.response(200, esquema_de(c.Perfil))
-    def get(self) -> Any:
-        """El perfil en uso y las cuentas que administra."""
-        return llamar(c.OBTENER_PERFIL, c.ObtenerPerfil(perfil_id=perfil_actual().perfil_id))
 
 
 def _renovacion_de_cookie() -> str:
