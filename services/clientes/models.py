@@ -25,10 +25,18 @@ class Perfil(Base):
     __tablename__ = "perfiles"
     perfil_id: Mapped[UUID] = mapped_column(primary_key=True)
     nombre: Mapped[str]
-    correo: Mapped[str] = mapped_column(unique=True)
-    movil: Mapped[str] = mapped_column(unique=True)
+    correo: Mapped[str]
+    movil: Mapped[str]
     hash_contrasena: Mapped[str]
     creado_en: Mapped[datetime]
+    confirmado_en: Mapped[datetime | None]
+    aviso_version: Mapped[str | None]
+    __table_args__ = (
+        Index(
+            "uq_perfiles_correo", "correo", unique=True, postgresql_where=text("confirmado_en IS NOT NULL")
+        ),
+        Index("uq_perfiles_movil", "movil", unique=True, postgresql_where=text("confirmado_en IS NOT NULL")),
+    )
 
 
 class Sesion(Base):
@@ -39,6 +47,10 @@ class Sesion(Base):
     creada_en: Mapped[datetime]
     vence_en: Mapped[datetime]
     revocada_en: Mapped[datetime | None]
+    segundo_factor_en: Mapped[datetime | None]
+    agente: Mapped[str | None]
+    usada_en: Mapped[datetime | None]
+    usada_ip: Mapped[str | None]
 
 
 class Renovacion(Base):
@@ -47,6 +59,7 @@ class Renovacion(Base):
     sesion_id: Mapped[UUID] = mapped_column(ForeignKey("sesiones.sesion_id", ondelete="CASCADE"), index=True)
     vence_en: Mapped[datetime]
     usada_en: Mapped[datetime | None]
+    anterior: Mapped[bytes | None] = mapped_column(index=True)
 
 
 class CuentaMaestra(Base):
@@ -58,6 +71,14 @@ class CuentaMaestra(Base):
     estado: Mapped[str]
     vence_en: Mapped[datetime | None]
     creado_en: Mapped[datetime]
+    version: Mapped[int] = mapped_column(server_default="1")
+    estado_desde: Mapped[datetime] = mapped_column(server_default=text("now()"))
+    correo: Mapped[str | None]
+    movil: Mapped[str | None]
+    titular_nombre: Mapped[str | None]
+    origen: Mapped[str] = mapped_column(server_default="interna")
+    confirmar_antes_de: Mapped[datetime | None]
+    proximo_aviso: Mapped[datetime | None]
     __table_args__ = (
         Index(
             "uq_cuentas_maestras_raiz", text("(true)"), unique=True, postgresql_where=text("padre_id IS NULL")
