@@ -50,6 +50,15 @@ class Repositorio:
         """Keep a cliente; one that is known stays as it is."""
         self._session.execute(insert(ClienteModel).values(asdict(cliente)).on_conflict_do_nothing())
 
+    def pasar_cliente(self, cliente_id: UUID, anterior: UUID, nueva: UUID) -> bool:
+        """Note that a cliente is of another CM now; False when neither of the two has it. Its ventas stay."""
+        cambio = (
+            update(ClienteModel)
+            .where(ClienteModel.cliente_id == cliente_id, ClienteModel.cuenta_id.in_((anterior, nueva)))
+            .values(cuenta_id=nueva)
+        )
+        return self._session.execute(cambio.returning(ClienteModel.cliente_id)).first() is not None
+
     def anotar_venta(self, venta: Venta) -> None:
         """Keep a venta; a second event for the same transfer does nothing."""
         datos = asdict(venta)

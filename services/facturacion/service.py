@@ -11,6 +11,7 @@ from services.facturacion import use_cases
 from services.facturacion.repository import Repositorio
 from shared.contracts import facturacion as c
 from shared.contracts.eventos import (
+    CLIENTE_CONVERTIDO,
     CLIENTE_CREADO,
     CUENTA_MAESTRA_CREADA,
     PUNTOS_TRANSFERIDOS,
@@ -63,6 +64,11 @@ class FacturacionService:
     def on_cliente_creado_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
         """Remember the cliente."""
         self.bus.consume(CLIENTE_CREADO, evento_id, carga, use_cases.anotar_cliente)
+
+    @event(CLIENTE_CONVERTIDO)
+    def on_cliente_convertido_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
+        """Note whose the cliente is now."""
+        self.bus.consume(CLIENTE_CONVERTIDO, evento_id, carga, use_cases.pasar_cliente_a_su_cuenta)
 
     @event(TIMBRES_TRANSFERIDOS)
     def on_timbres_transferidos_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:

@@ -11,13 +11,14 @@ from services.facturacion.domain import TipoVenta
 from shared import pagination
 from shared.contracts import facturacion as c
 from shared.contracts.eventos import (
+    ClienteConvertido,
     ClienteCreado,
     CuentaMaestraCreada,
     PuntosTransferidos,
     TimbresTransferidos,
     TimbresTransferidosLote,
 )
-from shared.errors import no_encontrado
+from shared.errors import Codigo, DomainError, no_encontrado
 from shared.persistence.uow import UnitOfWork
 
 if TYPE_CHECKING:
@@ -136,6 +137,15 @@ def anotar_cliente(uow: UnitOfWork[Repositorio], e: ClienteCreado) -> None:
     uow.repo.anotar_cliente(
         domain.Cliente(cliente_id=e.cliente_id, cuenta_id=e.cuenta_id, nic=e.nic, nombre=e.nombre)
     )
+
+
+def pasar_cliente_a_su_cuenta(uow: UnitOfWork[Repositorio], e: ClienteConvertido) -> None:
+    """A cliente became a distributor: it is of its own CM from now on; ventas and invoices stay with who sold.
+
+    Raises `conflicto` while the cliente is not here yet, so that the bus brings the event again.
+    """
+    if not uow.repo.pasar_cliente(e.cliente_id, e.cuenta_anterior_id, e.cuenta_id):
+        raise DomainError(Codigo.CONFLICTO, f"El cliente {e.nic} todavía no llega.")
 
 
 def anotar_cuenta(uow: UnitOfWork[Repositorio], e: CuentaMaestraCreada) -> None:

@@ -67,12 +67,18 @@ class Llavero(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cliente:
-    """Projection of clientes: whose NIC it is."""
+    """Projection of clientes: whose NIC it is, and whose it was before it was made a distributor."""
 
     cliente_id: UUID
     cuenta_id: UUID
     nic: int
     nombre: str
+    cuenta_anterior_id: UUID | None = None
+
+    @property
+    def emisoras(self) -> tuple[UUID, ...]:
+        """CMs that may have issued licences to it."""
+        return tuple(x for x in (self.cuenta_id, self.cuenta_anterior_id) if x is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ class ClienteModel(Base):
     cuenta_id: Mapped[UUID]
     nic: Mapped[int]
     nombre: Mapped[str]
+    cuenta_anterior_id: Mapped[UUID | None]
 
 
 class MklModel(Base):

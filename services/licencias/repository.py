@@ -29,13 +29,28 @@ class Repositorio:
         """Keep a cliente; one that is known stays as it is."""
         self._session.execute(insert(ClienteModel).values(asdict(cliente)).on_conflict_do_nothing())
 
+    def pasar_cliente(self, cliente_id: UUID, anterior: UUID, nueva: UUID) -> bool:
+        """Note that a cliente is of another CM now, and of which it was; False when neither of the two has it."""
+        cambio = (
+            update(ClienteModel)
+            .where(ClienteModel.cliente_id == cliente_id, ClienteModel.cuenta_id.in_((anterior, nueva)))
+            .values(cuenta_id=nueva, cuenta_anterior_id=anterior)
+        )
+        return self._session.execute(cambio.returning(ClienteModel.cliente_id)).first() is not None
+
     def cliente(self, cuenta_id: UUID, nic: int) -> Cliente | None:
         """The cliente with that NIC, if it is of this CM."""
         consulta = select(ClienteModel).where(ClienteModel.cuenta_id == cuenta_id, ClienteModel.nic == nic)
         fila = self._session.scalars(consulta).one_or_none()
         if fila is None:
             return None
-        return Cliente(cliente_id=fila.cliente_id, cuenta_id=fila.cuenta_id, nic=fila.nic, nombre=fila.nombre)
+        return Cliente(
+            cliente_id=fila.cliente_id,
+            cuenta_id=fila.cuenta_id,
+            nic=fila.nic,
+            nombre=fila.nombre,
+            cuenta_anterior_id=fila.cuenta_anterior_id,
+        )
 
     def contratar(self, mkl: Mkl) -> None:
         """Keep a contract."""
@@ -75,9 +90,11 @@ class Repositorio:
         self._session.execute(insert(LicenciaModel).values(datos))
         return completa
 
-    def licencias(self, cuenta_id: UUID, nic: int, desde: Posicion | None, limite: int) -> list[Licencia]:
-        """Licences of a cliente after a position, newest first."""
-        consulta = select(LicenciaModel).where(LicenciaModel.cuenta_id == cuenta_id, LicenciaModel.nic == nic)
+    def licencias(self, cliente: Cliente, desde: Posicion | None, limite: int) -> list[Licencia]:
+        """Licences of a cliente after a position, newest first: of its CM, and of the one that had it before."""
+        consulta = select(LicenciaModel).where(
+            LicenciaModel.cuenta_id.in_(cliente.emisoras), LicenciaModel.nic == cliente.nic
+        )
         if desde is not None:
             consulta = consulta.where(
                 tuple_(LicenciaModel.emitida_en, LicenciaModel.id) < (desde.en, desde.id)

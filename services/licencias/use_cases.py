@@ -14,8 +14,8 @@ from services.licencias.domain import CodigoValidacion, Llavero
 from shared import pagination
 from shared.contracts import licencias as c
 from shared.contracts.base import Vacio
-from shared.contracts.eventos import ClienteCreado, CuentaMaestraCreada
-from shared.errors import no_encontrado
+from shared.contracts.eventos import ClienteConvertido, ClienteCreado, CuentaMaestraCreada
+from shared.errors import Codigo, DomainError, no_encontrado
 from shared.persistence.uow import UnitOfWork
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def listar_licencias(uow: UnitOfWork[Repositorio], p: c.ListarLicencias) -> c.Pa
     """One page of the licences of a cliente of this CM, newest first."""
     limite = pagination.limite_valido(p.limite)
     cliente = _cliente(uow, p)
-    licencias = uow.repo.licencias(p.cuenta_id, cliente.nic, pagination.posicion(p.cursor), limite + 1)
+    licencias = uow.repo.licencias(cliente, pagination.posicion(p.cursor), limite + 1)
     pagina = licencias[:limite]
     siguiente = None
     if len(licencias) > limite:
@@ -129,6 +129,15 @@ def anotar_cliente(uow: UnitOfWork[Repositorio], e: ClienteCreado) -> None:
     uow.repo.anotar_cliente(
         domain.Cliente(cliente_id=e.cliente_id, cuenta_id=e.cuenta_id, nic=e.nic, nombre=e.nombre)
     )
+
+
+def pasar_cliente_a_su_cuenta(uow: UnitOfWork[Repositorio], e: ClienteConvertido) -> None:
+    """A cliente became a distributor: it is of its own CM from now on. Its licences stay as they were signed.
+
+    Who issued one may still revoke it; the new CM sees it. Raises `conflicto` while the cliente is not here yet.
+    """
+    if not uow.repo.pasar_cliente(e.cliente_id, e.cuenta_anterior_id, e.cuenta_id):
+        raise DomainError(Codigo.CONFLICTO, f"El cliente {e.nic} todavía no llega.")
 
 
 def anotar_cuenta(uow: UnitOfWork[Repositorio], e: CuentaMaestraCreada) -> None:

@@ -17,6 +17,11 @@ from shared.ledger.ledger import Ledger
 #: Without a lock: a reader of a balance makes no debit wait.
 _SALDO = text("SELECT saldo, saldo - retenido AS disponible FROM cuentas WHERE id = :id")
 
+_PASAR = text(
+    "UPDATE monederos_cliente SET cuenta_id = :nueva WHERE cliente_id = :cliente AND cuenta_id IN (:anterior, :nueva)"
+    " RETURNING cliente_id"
+)
+
 
 class Repositorio:
     """The ledger and whose each account is, inside the caller's transaction."""
@@ -42,6 +47,11 @@ class Repositorio:
             .values(asdict(completo))
             .on_conflict_do_nothing(index_elements=["cliente_id"])
         )
+
+    def pasar_cliente(self, cliente_id: UUID, anterior: UUID, nueva: UUID) -> bool:
+        """Give a cliente's wallet to another CM, once; False when neither of the two has it. Its account stays."""
+        fila = self._session.execute(_PASAR, {"cliente": cliente_id, "anterior": anterior, "nueva": nueva})
+        return fila.first() is not None
 
     def monedero_cm(self, cuenta_id: UUID) -> MonederoCM | None:
         """The wallet of a CM."""

@@ -11,7 +11,13 @@ from nameko.timer import timer
 from services.puntos import use_cases
 from services.puntos.repository import Repositorio
 from shared.contracts import puntos as c
-from shared.contracts.eventos import CLIENTE_CREADO, COBRO_DEVUELTO, COBRO_SOLICITADO, CUENTA_MAESTRA_CREADA
+from shared.contracts.eventos import (
+    CLIENTE_CONVERTIDO,
+    CLIENTE_CREADO,
+    COBRO_DEVUELTO,
+    COBRO_SOLICITADO,
+    CUENTA_MAESTRA_CREADA,
+)
 from shared.ledger import sealing
 from shared.logging import get_logger
 from shared.messaging.bus import Bus, BusWorker
@@ -62,6 +68,11 @@ class PuntosService:
     def on_cliente_creado_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
         """Open the cliente's wallet."""
         self.bus.consume(CLIENTE_CREADO, evento_id, carga, use_cases.abrir_monedero_de_cliente)
+
+    @event(CLIENTE_CONVERTIDO)
+    def on_cliente_convertido_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
+        """Give the cliente's wallet to its own CM."""
+        self.bus.consume(CLIENTE_CONVERTIDO, evento_id, carga, use_cases.pasar_monedero_a_su_cuenta)
 
     @event(COBRO_SOLICITADO)
     def on_cobro_solicitado_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:

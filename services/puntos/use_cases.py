@@ -13,6 +13,7 @@ from shared.contracts import puntos as c
 from shared.contracts.eventos import (
     COBRO_RESUELTO,
     PUNTOS_TRANSFERIDOS,
+    ClienteConvertido,
     ClienteCreado,
     CobroDevuelto,
     CobroResuelto,
@@ -40,6 +41,15 @@ def abrir_monedero_de_cliente(uow: UnitOfWork[Repositorio], e: ClienteCreado) ->
     uow.repo.abrir_cliente(
         domain.MonederoCliente(cliente_id=e.cliente_id, cuenta_id=e.cuenta_id, nic=e.nic, nombre=e.nombre)
     )
+
+
+def pasar_monedero_a_su_cuenta(uow: UnitOfWork[Repositorio], e: ClienteConvertido) -> None:
+    """A cliente became a distributor: its wallet as a cliente is of its own CM from now on, with what it holds.
+
+    A transfer under way ends as a venta of the earlier CM. Raises `conflicto` while the wallet is not open yet.
+    """
+    if not uow.repo.pasar_cliente(e.cliente_id, e.cuenta_anterior_id, e.cuenta_id):
+        raise DomainError(Codigo.CONFLICTO, f"El monedero del cliente {e.nic} todavía no llega.")
 
 
 def acreditar(uow: UnitOfWork[Repositorio], p: c.Acreditar) -> c.Acreditacion:

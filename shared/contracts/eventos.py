@@ -32,6 +32,31 @@ class ClienteCreado:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClienteConvertido:
+    """A cliente became a distributor: from now on it is the first cliente of its own CM, under the CM that had it.
+
+    NIC, CTI, their passwords and keys, and the accounts of both ledgers keep their ids; what moves is whose they are.
+    - timbrado: the CTI go to `cuenta_id`, with their statements, documents and logbooks, which hang from the CTI.
+      Automatic sales of the earlier CM end. Its transfers, bulk transfers, notices and contracts of ilimitadas stay
+      as its history: it sold, it paid. A stamping under way goes on, since it knows only the CTI and its account; a
+      transfer under way ends before or is refused after.
+    - puntos: the wallet goes. licencias: the cliente goes; licences issued stay signed by who issued them, who alone
+      may revoke them, and the new CM sees them. facturacion: the cliente goes; ventas and invoices stay the seller's.
+
+    It may come twice (each consumer looks at who has the cliente now) or before `ClienteCreado` (the consumer fails
+    and the bus brings it again later). A cliente is converted once, so no order between two conversions matters.
+    """
+
+    cliente_id: UUID
+    nic: int
+    cuenta_anterior_id: UUID
+    cuenta_id: UUID
+    nombre: str
+    padre_id: UUID
+    en: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class TimbresTransferidos:
     """A CM moved timbres from its stock to a cliente's CTI: a venta to invoice. `importe` in MXN."""
 
@@ -145,6 +170,7 @@ class CobroDevuelto:
 
 CUENTA_MAESTRA_CREADA = Evento("clientes", "cuenta_maestra_creada_v1", CuentaMaestraCreada)
 CLIENTE_CREADO = Evento("clientes", "cliente_creado_v1", ClienteCreado)
+CLIENTE_CONVERTIDO = Evento("clientes", "cliente_convertido_v1", ClienteConvertido)
 TIMBRES_TRANSFERIDOS = Evento("timbrado", "timbres_transferidos_v1", TimbresTransferidos)
 TIMBRES_TRANSFERIDOS_LOTE = Evento("timbrado", "timbres_transferidos_lote_v1", TimbresTransferidosLote)
 TIMBRES_CONSUMIDOS = Evento("timbrado", "timbres_consumidos_v1", TimbresConsumidos)
@@ -156,6 +182,7 @@ COBRO_RESUELTO = Evento("puntos", "cobro_resuelto_v1", CobroResuelto)
 SUSCRIPCIONES: dict[Evento[Any], tuple[str, ...]] = {
     CUENTA_MAESTRA_CREADA: ("timbrado", "puntos", "licencias", "facturacion"),
     CLIENTE_CREADO: ("timbrado", "puntos", "licencias", "facturacion"),
+    CLIENTE_CONVERTIDO: ("timbrado", "puntos", "licencias", "facturacion"),
     TIMBRES_TRANSFERIDOS: ("facturacion",),
     TIMBRES_TRANSFERIDOS_LOTE: ("facturacion",),
     TIMBRES_CONSUMIDOS: ("clientes",),

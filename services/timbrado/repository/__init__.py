@@ -6,6 +6,7 @@ from services.timbrado.repository.cancelaciones import Cancelaciones
 from services.timbrado.repository.comprobantes import Comprobantes
 from services.timbrado.repository.conciliaciones import Conciliaciones
 from services.timbrado.repository.consumo import Consumo
+from services.timbrado.repository.conversiones import Conversiones
 from services.timbrado.repository.ctis import Ctis
 from services.timbrado.repository.directo import Directo
 from services.timbrado.repository.estados import Estados
@@ -24,6 +25,7 @@ from services.timbrado.repository.venta_automatica import VentasAutomaticas
 
 class Repositorio(
     Ctis,
+    Conversiones,
     Timbrados,
     Cancelaciones,
     Comprobantes,

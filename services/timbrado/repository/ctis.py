@@ -91,9 +91,12 @@ class Ctis(Base):
         )
 
     def cliente_de(self, cuenta_id: UUID, nic: int) -> UUID | None:
-        """The cliente that this NIC of the CM is, as its earlier CTI tell; None when there is none."""
+        """The cliente that this NIC of the CM is, as its earlier CTI tell; None when there is none.
+
+        A share of that CTI is held until the end of the transaction: the cliente can't be converted meanwhile.
+        """
         id_: UUID | None = self._session.execute(
-            text("SELECT cliente_id FROM ctis WHERE cuenta_id = :cuenta_id AND nic = :nic LIMIT 1"),
+            text("SELECT cliente_id FROM ctis WHERE cuenta_id = :cuenta_id AND nic = :nic LIMIT 1 FOR SHARE"),
             {"cuenta_id": cuenta_id, "nic": nic},
         ).scalar()
         return id_

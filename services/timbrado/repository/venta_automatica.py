@@ -61,7 +61,8 @@ _ENQUEUE = text(
 _PUT = text(
     "INSERT INTO ventas_automaticas AS v (cti, cuenta_id, libro_id, existencia_id, minimo, abonar, importe,"
     " tope_mensual, mes, actor) SELECT c.id, c.cuenta_id, c.libro_id, :existencia, :minimo, :abonar, :importe,"
-    " CAST(:tope AS bigint), :mes, :actor FROM ctis c WHERE c.id = ANY(:ctis) ORDER BY c.id"
+    " CAST(:tope AS bigint), :mes, :actor FROM ctis c JOIN cuentas e ON e.id = :existencia AND e.tipo = 'existencia'"
+    " AND e.titular = CAST(c.cuenta_id AS text) WHERE c.id = ANY(:ctis) ORDER BY c.id"
     " ON CONFLICT (cti) DO UPDATE SET cuenta_id = excluded.cuenta_id, existencia_id = excluded.existencia_id,"
     " minimo = excluded.minimo, abonar = excluded.abonar, importe = excluded.importe,"
     " tope_mensual = excluded.tope_mensual, espera = NULL, espera_desde = NULL, actor = excluded.actor,"
@@ -138,15 +139,19 @@ class VentasAutomaticas(Base):
         tope: int | None,
         mes: date,
         actor: str,
-    ) -> None:
-        """One order for these CTI; an earlier one is replaced, keeping what it sold."""
-        self._session.execute(
+    ) -> int:
+        """One order for these CTI; an earlier one is replaced, keeping what it sold. Answers how many were put.
+
+        Only from the stock of the CM whose the CTI is: it may have been converted while its account was waited for.
+        """
+        result = self._session.execute(
             _PUT,
             {
                 "ctis": list(ctis), "existencia": existencia, "minimo": minimo, "abonar": abonar, "importe": importe,
                 "tope": tope, "mes": mes, "actor": actor,
             },
         )  # fmt: skip
+        return int(result.rowcount)  # type: ignore[attr-defined]
 
     def quitar_orden(self, cti: str) -> None:
         """End a standing order."""

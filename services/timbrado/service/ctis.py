@@ -14,6 +14,7 @@ from services.timbrado.domain import Contrasena, generar_contrasena, revisar_con
 from services.timbrado.use_cases import (
     aplicaciones,
     avisos,
+    conversiones,
     cuentas,
     guarda,
     ilimitadas,
@@ -157,6 +158,10 @@ class Ctis:
     @event(ev.CLIENTE_CREADO)
     def on_cliente_creado_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
         self.bus.consume(ev.CLIENTE_CREADO, evento_id, carga, cuentas.crear_cti_estandar)
+
+    @event(ev.CLIENTE_CONVERTIDO)
+    def on_cliente_convertido_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
+        self.bus.consume(ev.CLIENTE_CONVERTIDO, evento_id, carga, conversiones.pasar_ctis_a_su_cuenta)
 
     @event(ev.COBRO_RESUELTO)
     def on_cobro_resuelto_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:

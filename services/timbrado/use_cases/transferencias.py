@@ -46,6 +46,9 @@ def transferir(uow: UnitOfWork[Repositorio], p: c.Transferir) -> c.Transferencia
     origen = _existencia(uow, p.cuenta_id)
     destino = _cuenta(uow, "cti", cti.id)
     operacion = _mover(uow, origen, destino, p.cantidad, "transferencia", cti.id, importe(p.importe))
+    # Under the accounts' locks: its cliente may have been converted while they were waited for.
+    if uow.repo.cti_de(p.cuenta_id, p.cti) is None:
+        raise no_encontrado("la cuenta de timbrado")
     uow.publish(
         ev.TIMBRES_TRANSFERIDOS,
         ev.TimbresTransferidos(

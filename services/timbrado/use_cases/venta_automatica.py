@@ -312,7 +312,9 @@ def _poner(
     existencia = uow.repo.cuenta(*clave) or uow.repo.libro.abrir([(*clave, True)])[clave]
     uow.repo.libro.tomar(list(ctis.values()))
     mes = reglas.mes_de(uow.ahora)
-    uow.repo.poner_ordenes(list(ctis), existencia.id, minimo, abonar, precio, tope, mes, actor)
+    puestas = uow.repo.poner_ordenes(list(ctis), existencia.id, minimo, abonar, precio, tope, mes, actor)
+    if puestas < len(ctis):
+        raise no_encontrado("la cuenta de timbrado")
     uow.repo.poner_umbrales([(libro, minimo) for libro in ctis.values()])
     uow.repo.encolar_bajas(list(ctis.values()))
 
