@@ -30,6 +30,10 @@ class PerfilGuardado:
     movil: str
     hash_contrasena: str
     creado_en: datetime
+    confirmado_en: datetime | None = None
+    """Its correo is its own; until then it can neither sign in nor be given anything."""
+    aviso_version: str | None = None
+    """The privacy notice that it accepted when it registered."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ class Perfiles(Base):
     """SQL of perfiles. A perfil is locked before its accounts."""
 
     def agregar_perfil(self, perfil: PerfilGuardado) -> bool:
-        """False when its correo or móvil is taken."""
+        """False when its correo or móvil is taken; one without confirmation takes neither."""
         return self.insertar_si_cabe(Perfil, perfil.__dict__)
 
     def perfil(self, perfil_id: UUID, *, bloquear: bool = False) -> PerfilGuardado | None:
@@ -27,15 +27,20 @@ class Perfiles(Base):
         return self.una(PerfilGuardado, consulta.with_for_update() if bloquear else consulta)
 
     def perfil_por_usuario(self, usuario: str) -> PerfilGuardado | None:
-        """By normalised correo or móvil."""
+        """By normalised correo or móvil: its owner, or else who claimed it last and has yet to confirm."""
         return self.una(
             PerfilGuardado,
-            select(tabla(Perfil)).where(or_(Perfil.correo == usuario, Perfil.movil == usuario)),
+            select(tabla(Perfil))
+            .where(or_(Perfil.correo == usuario, Perfil.movil == usuario))
+            .order_by(Perfil.confirmado_en.is_(None), Perfil.creado_en.desc())
+            .limit(1),
         )
 
     def perfil_por_correo_y_movil(self, correo: str, movil: str) -> PerfilGuardado | None:
-        """The perfil with both, locked."""
-        consulta = select(tabla(Perfil)).where(Perfil.correo == correo, Perfil.movil == movil)
+        """The confirmed perfil with both, locked."""
+        consulta = select(tabla(Perfil)).where(
+            Perfil.correo == correo, Perfil.movil == movil, Perfil.confirmado_en.is_not(None)
+        )
         return self.una(PerfilGuardado, consulta.with_for_update())
 
     def administra(self, perfil_id: UUID) -> list[Administra]:

@@ -30,6 +30,7 @@ def crear_perfil(uow: Uow, peticion: c.CrearPerfil, credenciales: Credenciales) 
         movil=domain.normalizar_movil(peticion.movil),
         hash_contrasena=credenciales.resumir(peticion.contrasena),
         creado_en=uow.ahora,
+        confirmado_en=uow.ahora,
     )
     if not uow.repo.agregar_perfil(perfil):
         raise DomainError(
