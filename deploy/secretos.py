@@ -17,6 +17,7 @@ RUTAS = {
     "TOKEN_PRIVATE_KEY_FILE": "secretos/tokens/privada.pem",
     "TOKEN_PUBLIC_KEY_FILE": "secretos/tokens/publica.pem",
     "DIALECTOS_KEY_FILE": "secretos/dialectos/llaves",
+    "SEGUNDO_FACTOR_KEY_FILE": "secretos/segundo_factor/llaves",
     "LICENCIAS_KEYS_DIR": "secretos/licencias",
     "CFDI_AUTORIDADES_DIR": "cfdi/autoridades",
     "PAC_SANDBOX_DIR": "cfdi/pac",
@@ -53,6 +54,10 @@ def preparar_llaves(dir: Path) -> None:
     if not dialectos.exists():
         # One key a line; a new one goes first, and the old ones stay for the two hours that their tokens last.
         escribir(dialectos, Fernet.generate_key() + b"\n")
+    segundo_factor = dir / RUTAS["SEGUNDO_FACTOR_KEY_FILE"]
+    if not segundo_factor.exists():
+        # The same form; the old ones stay for ever, or until every secret was sealed again.
+        escribir(segundo_factor, Fernet.generate_key() + b"\n")
     preparar(dir / "cfdi")
 
 

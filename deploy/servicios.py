@@ -22,7 +22,10 @@ class Servicio:
 
 
 SERVICIOS = (
-    Servicio("clientes", secretos=("TOKEN_PRIVATE_KEY_FILE", "TOKEN_PUBLIC_KEY_FILE")),
+    Servicio(
+        "clientes",
+        secretos=("TOKEN_PRIVATE_KEY_FILE", "TOKEN_PUBLIC_KEY_FILE", "SEGUNDO_FACTOR_KEY_FILE"),
+    ),
     Servicio("timbrado", procesos=2, secretos=("CFDI_AUTORIDADES_DIR", "PAC_SANDBOX_DIR")),
     Servicio("puntos"),
     Servicio("licencias", secretos=("LICENCIAS_KEYS_DIR",)),

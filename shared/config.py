@@ -7,6 +7,7 @@ with one line that names it. Secrets come as files (`*_FILE`, `*_DIR`), never as
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 
@@ -39,6 +40,12 @@ class Settings:
     """Its public half, with which the gateway verifies them."""
     dialectos_key_file: Path | None
     """Fernet keys, one a line, that seal the tokens of SW's dialect: the first seals, all open."""
+    segundo_factor_key_file: Path | None
+    """Fernet keys, one a line, that seal the secrets of second factors in clientes: the first seals, all open."""
+    paso_timbres: int
+    """More timbres than these in one transfer need a recent second factor of who has one."""
+    paso_puntos: Decimal
+    """The same for puntos."""
     licencias_keys_dir: Path | None
     """Folder of Ed25519 PEM keys that sign licences; a file's stem is its key id."""
     cfdi_autoridades_dir: Path | None
@@ -75,6 +82,9 @@ def settings() -> Settings:
         token_private_key_file=_path(env, "TOKEN_PRIVATE_KEY_FILE"),
         token_public_key_file=_path(env, "TOKEN_PUBLIC_KEY_FILE"),
         dialectos_key_file=_path(env, "DIALECTOS_KEY_FILE"),
+        segundo_factor_key_file=_path(env, "SEGUNDO_FACTOR_KEY_FILE"),
+        paso_timbres=env.int("PASO_TIMBRES", 10_000),
+        paso_puntos=env.decimal("PASO_PUNTOS", Decimal("10000.00")),
         licencias_keys_dir=_path(env, "LICENCIAS_KEYS_DIR"),
         cfdi_autoridades_dir=_path(env, "CFDI_AUTORIDADES_DIR"),
         cfdi_reglas_omitidas=frozenset(env.list("CFDI_REGLAS_OMITIDAS", [])),
