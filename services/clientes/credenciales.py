@@ -12,6 +12,10 @@ from typing import Any
 import jwt
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from shared.errors import Codigo, DomainError
 
 Ejecutar = Callable[..., Any]
 
@@ -19,15 +23,19 @@ Ejecutar = Callable[..., Any]
 _ARGON2 = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1, type=Type.ID)
 
 
-def _en_linea(funcion: Callable[..., Any], *argumentos: Any) -> Any:
+def en_linea(funcion: Callable[..., Any], *argumentos: Any) -> Any:
     return funcion(*argumentos)
 
 
 class CredencialesReales:
     """`domain.Credenciales` with argon2 and PyJWT. `llave_privada` is an Ed25519 PEM."""
 
-    def __init__(self, llave_privada: str, ejecutar: Ejecutar = _en_linea) -> None:
+    def __init__(self, llave_privada: str, ejecutar: Ejecutar = en_linea) -> None:
         self._llave = llave_privada
+        privada = load_pem_private_key(llave_privada.encode(), None)
+        if not isinstance(privada, Ed25519PrivateKey):
+            raise TypeError("the key of access tokens is not Ed25519")
+        self._publica = privada.public_key()
         self._ejecutar = ejecutar
         # Verified for unknown usuarios, so that they take as long as known ones.
         self._nadie = _ARGON2.hash("nadie tiene esta contraseña")
@@ -41,6 +49,53 @@ class CredencialesReales:
 
     def firmar(self, datos: Mapping[str, Any]) -> str:
         return jwt.encode(dict(datos), self._llave, algorithm="EdDSA")
+
+    def leer(self, token: str) -> Mapping[str, Any] | None:
+        try:
+            claims: dict[str, Any] = jwt.decode(token, self._publica, algorithms=["EdDSA"])
+        except jwt.InvalidTokenError:
+            return None
+        return claims
+
+
+class Anticipadas:
+    """`domain.Credenciales` that made its hashes before the transaction began: argon2 takes longer than all its SQL.
+
+    What is asked and was not foreseen means that the perfil changed in between: `conflicto`.
+    """
+
+    def __init__(self, reales: CredencialesReales) -> None:
+        self._reales = reales
+        self._resumenes: dict[str, str] = {}
+        self._iguales: dict[tuple[str | None, str], bool] = {}
+
+    def anticipar_resumen(self, contrasena: str) -> None:
+        self._resumenes[contrasena] = self._reales.resumir(contrasena)
+
+    def anticipar_comparacion(self, hash_contrasena: str | None, contrasena: str) -> bool:
+        igual = self._reales.coincide(hash_contrasena, contrasena)
+        self._iguales[hash_contrasena, contrasena] = igual
+        return igual
+
+    @property
+    def alguna_igual(self) -> bool:
+        """A password that was compared was the right one."""
+        return any(self._iguales.values())
+
+    def resumir(self, contrasena: str) -> str:
+        return self._resumenes[contrasena]
+
+    def coincide(self, hash_contrasena: str | None, contrasena: str) -> bool:
+        igual = self._iguales.get((hash_contrasena, contrasena))
+        if igual is None:
+            raise DomainError(Codigo.CONFLICTO, "Su perfil cambió mientras tanto. Intente de nuevo.")
+        return igual
+
+    def firmar(self, datos: Mapping[str, Any]) -> str:
+        return self._reales.firmar(datos)
+
+    def leer(self, token: str) -> Mapping[str, Any] | None:
+        return self._reales.leer(token)
 
 
 def _verificar(hash_contrasena: str, contrasena: str) -> bool:

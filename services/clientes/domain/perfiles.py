@@ -22,6 +22,24 @@ VIDA_RENOVACION = timedelta(days=7)
 VIDA_SESION = timedelta(days=30)
 
 
+VIDA_CONFIRMACION = timedelta(hours=48)
+
+
+VIDA_RECUPERACION = timedelta(hours=1)
+
+
+#: What was registered and not confirmed goes after these.
+VIDA_SIN_CONFIRMAR = timedelta(days=7)
+
+
+#: What ended as a token says nothing to anybody after these.
+VIDA_DE_TOKENS = timedelta(days=30)
+
+
+#: Mails of one purpose to one person in an hour: whoever asks for more gets the same answer and no mail.
+CORREOS_POR_HORA = 5
+
+
 @dataclass(frozen=True, kw_only=True)
 class PerfilGuardado:
     perfil_id: UUID
@@ -47,6 +65,11 @@ class Renovacion:
     usada_en: datetime | None
     sesion_vence_en: datetime
     revocada_en: datetime | None
+    sucesoras: int = 0
+    """How many tokens its use has made."""
+    sucesora_usada: bool = False
+    hermana_usada: bool = False
+    """Another token that the same use made has been used."""
 
 
 class Credenciales(Protocol):
@@ -60,6 +83,9 @@ class Credenciales(Protocol):
 
     def firmar(self, datos: Mapping[str, Any]) -> str:
         """Signed access token with these claims."""
+
+    def leer(self, token: str) -> Mapping[str, Any] | None:
+        """The claims of a token that `firmar` made; None when it is not one, or expired."""
 
 
 def normalizar_correo(texto: str) -> str:
@@ -107,6 +133,25 @@ def credenciales_invalidas() -> DomainError:
         Codigo.CREDENCIALES_INVALIDAS,
         "El usuario o la contraseña no son correctos. Revíselos y repita.",
     )
+
+
+def sin_confirmar() -> DomainError:
+    """Told only to who knows the password."""
+    return DomainError(
+        Codigo.PERFIL_SIN_CONFIRMAR,
+        "Falta confirmar su correo. Abra el enlace que le enviamos, o pida otro en /confirmar.",
+    )
+
+
+def enlace_vencido(que: str) -> DomainError:
+    """A token that is unknown, used, voided or too old. `que` says how to get another."""
+    return DomainError(Codigo.ENLACE_VENCIDO, f"El enlace ya venció, ya se usó o no está completo. {que}")
+
+
+def contrasena_equivocada(campo: str) -> DomainError:
+    """Of somebody with a session, who has to show that it is the owner."""
+    mensaje = "La contraseña no es correcta. Revísela y repita, o recupérela."
+    return DomainError(Codigo.CREDENCIALES_INVALIDAS, mensaje, errores={campo: [mensaje]})
 
 
 def sesion_terminada() -> DomainError:

@@ -3,18 +3,26 @@
 from services.clientes.repository.clientes import Clientes
 from services.clientes.repository.correos import Correos
 from services.clientes.repository.cuentas import Cuentas
+from services.clientes.repository.limites import Limites
+from services.clientes.repository.llaves_api import LlavesApi
 from services.clientes.repository.perfiles import Perfiles
+from services.clientes.repository.registro import Registros
+from services.clientes.repository.segundo_factor import SegundosFactores
 from services.clientes.repository.sesiones import Sesiones
 from services.clientes.repository.tokens import Tokens
 
 
 class Repositorio(
     Perfiles,
+    Registros,
+    SegundosFactores,
     Sesiones,
     Cuentas,
     Clientes,
     Correos,
     Tokens,
+    Limites,
+    LlavesApi,
 ):
     """clientes' database, inside one transaction."""
 

@@ -10,8 +10,11 @@ from nameko.rpc import rpc
 from services.clientes.credenciales import CredencialesReales
 from services.clientes.repository import Repositorio
 from services.clientes.service.clientes import Clientes
+from services.clientes.service.correos import Correos
 from services.clientes.service.cuentas import Cuentas
 from services.clientes.service.perfiles import Perfiles
+from services.clientes.service.registro import Registro
+from services.clientes.service.segundo_factor import SegundoFactor
 from shared.config import settings
 from shared.messaging.bus import Bus, BusWorker
 from shared.messaging.cpu import offload
@@ -33,8 +36,11 @@ class CredencialesDelServicio(DependencyProvider):  # type: ignore[misc]
 
 class ClientesService(
     Perfiles,
+    Registro,
+    SegundoFactor,
     Cuentas,
     Clientes,
+    Correos,
 ):
     """Perfiles, sessions, the tree of cuentas maestras, and their clientes."""
 

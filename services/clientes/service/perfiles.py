@@ -8,6 +8,8 @@ from typing import Any
 from nameko.rpc import rpc
 
 from services.clientes.credenciales import CredencialesReales
+from services.clientes.segundo_factor import TotpReal
+from services.clientes.service.anticipar import anticipar
 from services.clientes.use_cases import perfiles, sesiones
 from shared.contracts import clientes as c
 from shared.messaging.bus import BusWorker
@@ -21,10 +23,11 @@ class Perfiles:
 
     bus: BusWorker
     credenciales: CredencialesReales
+    totp: TotpReal
 
     @rpc(expected_exceptions=WireError)
     def iniciar_sesion_v1(self, **payload: Any) -> Payload:
-        use_case = partial(sesiones.iniciar_sesion, credenciales=self.credenciales)
+        use_case = partial(sesiones.iniciar_sesion, credenciales=self.credenciales, totp=self.totp)
         return self.bus.run(c.INICIAR_SESION, payload, use_case)
 
     @rpc(expected_exceptions=WireError)
@@ -38,8 +41,8 @@ class Perfiles:
 
     @rpc(expected_exceptions=WireError)
     def crear_perfil_v1(self, **payload: Any) -> Payload:
-        use_case = partial(perfiles.crear_perfil, credenciales=self.credenciales)
-        return self.bus.run(c.CREAR_PERFIL, payload, use_case)
+        hechas = anticipar(self.bus, self.credenciales, c.CREAR_PERFIL, payload, resumir="contrasena")
+        return self.bus.run(c.CREAR_PERFIL, payload, partial(perfiles.crear_perfil, credenciales=hechas))
 
     @rpc(expected_exceptions=WireError)
     def obtener_perfil_v1(self, **payload: Any) -> Payload:

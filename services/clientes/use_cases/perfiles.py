@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def crear_perfil(uow: Uow, peticion: c.CrearPerfil, credenciales: Credenciales) -> c.Perfil:
-    """A person, with a correo and a móvil that no other perfil has."""
+    """A person, with a correo and a móvil that no other perfil has: the trusted call, confirmed at once."""
     perfil = PerfilGuardado(
         perfil_id=uuid4(),
         nombre=domain.texto_requerido(peticion.nombre, "nombre"),
@@ -46,8 +46,9 @@ def obtener_perfil(uow: Uow, peticion: c.ObtenerPerfil) -> c.Perfil:
 
 
 def perfil_de(uow: Uow, perfil_id: UUID, *, bloquear: bool = False) -> PerfilGuardado:
+    """Who has not confirmed its correo is nobody yet."""
     perfil = uow.repo.perfil(perfil_id, bloquear=bloquear)
-    if perfil is None:
+    if perfil is None or perfil.confirmado_en is None:
         raise no_encontrado("ese perfil")
     return perfil
 
@@ -57,6 +58,7 @@ def cuentas_de(uow: Uow, perfil_id: UUID) -> list[c.CuentaDePerfil]:
 
 
 def ver_perfil(uow: Uow, perfil: PerfilGuardado) -> c.Perfil:
+    factor = uow.repo.segundo_factor(perfil.perfil_id)
     return c.Perfil(
         perfil_id=perfil.perfil_id,
         nombre=perfil.nombre,
@@ -65,4 +67,6 @@ def ver_perfil(uow: Uow, perfil: PerfilGuardado) -> c.Perfil:
         creado_en=perfil.creado_en,
         cuentas=cuentas_de(uow, perfil.perfil_id),
         nics=uow.repo.nics_de_perfil(perfil.perfil_id),
+        correo_pendiente=uow.repo.correo_pendiente(perfil.perfil_id, uow.ahora),
+        segundo_factor=factor is not None and factor.confirmado_en is not None,
     )

@@ -9,8 +9,11 @@ from services.clientes import domain
 from services.clientes.domain import (
     Credenciales,
     PerfilGuardado,
+    Totp,
 )
+from services.clientes.use_cases.acceso import firmar_acceso
 from services.clientes.use_cases.perfiles import cuentas_de, perfil_de
+from services.clientes.use_cases.segundo_factor import exigir_segundo_factor
 from shared.contracts import clientes as c
 from shared.contracts.base import Vacio
 from shared.persistence.uow import UnitOfWork
@@ -21,8 +24,13 @@ if TYPE_CHECKING:
     Uow = UnitOfWork[Repositorio]
 
 
-def iniciar_sesion(uow: Uow, peticion: c.IniciarSesion, credenciales: Credenciales) -> c.Sesion:
-    """Sign in. An unknown usuario costs the same work and gets the same answer as a wrong password."""
+def iniciar_sesion(
+    uow: Uow, peticion: c.IniciarSesion, credenciales: Credenciales, totp: Totp | None = None
+) -> c.Sesion:
+    """Sign in. An unknown usuario costs the same work and gets the same answer as a wrong password.
+
+    Only after the right password it is told that the correo is not confirmed, or that a code lacks.
+    """
     usuario = domain.normalizar_usuario(peticion.usuario)
     perfil = uow.repo.perfil_por_usuario(usuario) if usuario else None
     # Ends the reading transaction, so that no connection waits for argon2.
@@ -32,6 +40,7 @@ def iniciar_sesion(uow: Uow, peticion: c.IniciarSesion, credenciales: Credencial
         or perfil is None
     ):
         raise domain.credenciales_invalidas()
+    con_factor = exigir_segundo_factor(uow, perfil, peticion.codigo, totp)
     sesion_id, ahora = uuid4(), uow.ahora
     vence_en = ahora + domain.VIDA_SESION
     uow.repo.agregar_sesion(
@@ -41,6 +50,8 @@ def iniciar_sesion(uow: Uow, peticion: c.IniciarSesion, credenciales: Credencial
         creada_en=ahora,
         vence_en=vence_en,
     )
+    if con_factor:
+        uow.repo.marcar_segundo_factor(sesion_id, ahora)
     return _emitir(uow, sesion_id, perfil, min(ahora + domain.VIDA_RENOVACION, vence_en), credenciales)
 
 
@@ -70,24 +81,11 @@ def cerrar_sesion(uow: Uow, peticion: c.CerrarSesion) -> Vacio:
 def _emitir(
     uow: Uow, sesion_id: UUID, perfil: PerfilGuardado, renovacion_vence_en: Any, credenciales: Credenciales
 ) -> c.Sesion:
-    ahora = uow.ahora
-    expira_en = (ahora + domain.VIDA_ACCESO).replace(microsecond=0)
-    cuentas, nics = cuentas_de(uow, perfil.perfil_id), uow.repo.nics_de_perfil(perfil.perfil_id)
     renovacion = domain.nueva_renovacion()
     uow.repo.agregar_renovacion(
         huella=domain.huella_de(renovacion), sesion_id=sesion_id, vence_en=renovacion_vence_en
     )
-    acceso = credenciales.firmar(
-        {
-            "sub": str(perfil.perfil_id),
-            "sid": str(sesion_id),
-            "nombre": perfil.nombre,
-            "cuentas": [{"id": str(x.cuenta_id), "rol": x.rol, "raiz": x.es_raiz} for x in cuentas],
-            "nics": nics,
-            "iat": int(ahora.timestamp()),
-            "exp": int(expira_en.timestamp()),
-        }
-    )
+    acceso, expira_en = firmar_acceso(uow, sesion_id, perfil, credenciales)
     return c.Sesion(
         sesion_id=sesion_id,
         perfil_id=perfil.perfil_id,
@@ -95,6 +93,6 @@ def _emitir(
         acceso=acceso,
         renovacion=renovacion,
         expira_en=expira_en,
-        cuentas=cuentas,
-        nics=nics,
+        cuentas=cuentas_de(uow, perfil.perfil_id),
+        nics=uow.repo.nics_de_perfil(perfil.perfil_id),
     )

@@ -2,5 +2,10 @@
 
 from shared.contracts.clientes.campos import SIN_NULOS as SIN_NULOS
 from shared.contracts.clientes.clientes import *  # noqa: F403
+from shared.contracts.clientes.correos import *  # noqa: F403
 from shared.contracts.clientes.cuentas import *  # noqa: F403
 from shared.contracts.clientes.perfiles import *  # noqa: F403
+from shared.contracts.clientes.registro import *  # noqa: F403
+from shared.contracts.clientes.segundo_factor import *  # noqa: F403
+from shared.contracts.clientes.llaves_api import *  # noqa: F403
+from shared.contracts.clientes.sesiones import *  # noqa: F403

@@ -24,11 +24,20 @@ from shared.contracts.clientes.cuentas import CuentaDePerfil
 
 @dataclass(frozen=True, kw_only=True)
 class IniciarSesion:
-    """`usuario` is a correo or a móvil."""
+    """`usuario` is a correo or a móvil.
+
+    `origen_red` is the address as failures are counted (of IPv6 its /64), `agente` the User-Agent, `dispositivo`
+    the token that an earlier sign-in of this device was given.
+    """
 
     usuario: str = field(metadata={"validate": NOMBRE})
     contrasena: str = field(metadata={"validate": validate.And(SIN_NULOS, LARGO)}, repr=False)
+    codigo: str | None = field(default=None, metadata={"validate": validate.And(SIN_NULOS, LARGO)}, repr=False)
+    """Of the second factor, when the perfil has one."""
     origen_ip: str = ""
+    origen_red: str = ""
+    agente: str = ""
+    dispositivo: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +55,14 @@ class Sesion:
     expira_en: datetime
     cuentas: list[CuentaDePerfil] = field(default_factory=list)
     nics: list[int] = field(default_factory=list)
+    dispositivo: str = field(default="", repr=False)
+    """Token that makes this device a known one at later sign-ins. Empty in a renewal."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RenovarSesion:
-    """A renewal token that was used before revokes the whole session."""
+    """A renewal token that was used before revokes the whole session, but for a repeat within seconds
+    whose first answer nobody used: that one was lost."""
 
     renovacion: str = field(metadata={"validate": TEXTO}, repr=False)
     origen_ip: str = ""
@@ -87,6 +99,9 @@ class Perfil:
     creado_en: datetime
     cuentas: list[CuentaDePerfil] = field(default_factory=list)
     nics: list[int] = field(default_factory=list)
+    correo_pendiente: str | None = None
+    """The correo that takes the other's place once it is confirmed."""
+    segundo_factor: bool = False
 
 
 INICIAR_SESION = Rpc("clientes", "iniciar_sesion_v1", IniciarSesion, Sesion)

@@ -11,10 +11,12 @@ from uuid import UUID, uuid4
 from services.clientes.domain import (
     Administra,
     ClienteGuardado,
+    CorreoEscrito,
     CuentaGuardada,
     PerfilGuardado,
     Renovacion,
     Rol,
+    SegundoFactorGuardado,
 )
 
 AHORA = datetime(2026, 2, 27, 12, tzinfo=UTC)
@@ -30,6 +32,8 @@ class RepositorioFalso:
         self.clientes: dict[int, ClienteGuardado] = {}
         self.sesiones: dict[UUID, dict[str, Any]] = {}
         self.renovaciones: dict[bytes, dict[str, Any]] = {}
+        self.factores: dict[UUID, SegundoFactorGuardado] = {}
+        self.correos: list[CorreoEscrito] = []
 
     def agregar_perfil(self, perfil: PerfilGuardado) -> bool:
         if any(p.correo == perfil.correo or p.movil == perfil.movil for p in self.perfiles.values()):
@@ -45,6 +49,39 @@ class RepositorioFalso:
 
     def perfil_por_correo_y_movil(self, correo: str, movil: str) -> PerfilGuardado | None:
         return next((p for p in self.perfiles.values() if (p.correo, p.movil) == (correo, movil)), None)
+
+    def correo_pendiente(self, perfil_id: UUID, ahora: datetime) -> str | None:
+        return None
+
+    def segundo_factor(self, perfil_id: UUID, *, bloquear: bool = False) -> SegundoFactorGuardado | None:
+        return self.factores.get(perfil_id)
+
+    def contar_fallos(self, perfil_id: UUID, fallos: int, bloqueado_hasta: datetime | None) -> None:
+        factor = self.factores[perfil_id]
+        self.factores[perfil_id] = replace(factor, fallos=fallos, bloqueado_hasta=bloqueado_hasta)
+
+    def aceptar_paso(self, perfil_id: UUID, paso: int, ahora: datetime) -> None:
+        factor = self.factores[perfil_id]
+        self.factores[perfil_id] = replace(
+            factor,
+            ultimo_paso=max(factor.ultimo_paso, paso),
+            fallos=0,
+            bloqueado_hasta=None,
+            confirmado_en=factor.confirmado_en or ahora,
+        )
+
+    def usar_codigo(self, perfil_id: UUID, huella: bytes, ahora: datetime) -> bool:
+        return False
+
+    def marcar_segundo_factor(self, sesion_id: UUID, en: datetime) -> None:
+        self.sesiones[sesion_id]["segundo_factor_en"] = en
+
+    def segundo_factor_de_sesion(self, sesion_id: UUID) -> tuple[bool, datetime | None]:
+        sesion = self.sesiones[sesion_id]
+        return sesion["perfil_id"] in self.factores, sesion.get("segundo_factor_en")
+
+    def agregar_correo(self, correo: CorreoEscrito) -> None:
+        self.correos.append(correo)
 
     def administra(self, perfil_id: UUID) -> list[Administra]:
         return [
@@ -147,6 +184,7 @@ class CredencialesFalsas:
         self.uow = uow
         self.verificadas: list[tuple[str | None, int]] = []
         self.firmado: dict[str, Any] = {}
+        self.firmados: dict[str, dict[str, Any]] = {}
 
     def resumir(self, contrasena: str) -> str:
         return f"$argon2id${contrasena}"
@@ -157,4 +195,8 @@ class CredencialesFalsas:
 
     def firmar(self, datos: Mapping[str, Any]) -> str:
         self.firmado = dict(datos)
-        return "firmado"
+        self.firmados[f"firmado {len(self.firmados)}"] = dict(datos)
+        return f"firmado {len(self.firmados) - 1}"
+
+    def leer(self, token: str) -> Mapping[str, Any] | None:
+        return self.firmados.get(token)
