@@ -24,7 +24,7 @@ RAPIDAS: tuple[tuple[str, tuple[str, ...]], ...] = (
 COMPLETAS = (
     *RAPIDAS,
     ("integration tests", (*PYTEST, *EN_DOS, "tests/integration")),
-    ("other services' client programs", (PYTHON, "deploy/local/instalar.py", "--ajenos")),
+    ("other services' client programs, a browser", (PYTHON, "deploy/local/instalar.py", "--ajenos")),
     ("end-to-end tests", (*PYTEST, *EN_DOS, "tests/e2e")),
     ("chaos, the short form", (*PYTEST, "-m", "not largo", "tests/chaos")),
 )

@@ -28,6 +28,8 @@ VERSIONES = ("3.11", "3.12", "3.13")
 POLITICA = Path("/usr/sbin/policy-rc.d")
 #: What the dialects' tests run: client libraries of other stamping services.
 AJENOS = RAIZ / "tests" / "e2e" / "clientes_ajenos"
+#: What the browser tests run in the page (tests/e2e/test_alta_externa.py).
+NAVEGADOR = RAIZ / "tests" / "e2e" / "navegador"
 
 
 class Falta(Exception):
@@ -69,6 +71,14 @@ def paquetes_de_ajenos() -> list[str]:
     orden = ["php", "-r", "exit(extension_loaded('soap') ? 0 : 1);"]
     if not shutil.which("php") or subprocess.run(orden, capture_output=True).returncode:
         faltan += ["php-cli", "php-soap"]
+    return faltan
+
+
+def paquetes_de_navegador() -> list[str]:
+    """Return the Debian packages that lack for the browser tests; a real browser is no Python package."""
+    faltan = [] if shutil.which("chromium") else ["chromium"]
+    if not list(Path("/usr/share/fonts").glob("**/*.ttf")):
+        faltan.append("fonts-dejavu-core")
     return faltan
 
 
@@ -205,34 +215,40 @@ def asegurar(*, servidores: bool) -> None:
 
 
 def preparar_ajenos() -> None:
-    """Install the client library from npm as its lock says, without running any script of it. Once per lock."""
-    cerrojo = AJENOS / "package-lock.json"
-    sello = AJENOS / "node_modules" / ".cerrojo.sha256"
+    """Install the client libraries of other services from npm."""
+    _preparar_npm(AJENOS)
+
+
+def _preparar_npm(carpeta: Path) -> None:
+    """Install from npm as the folder's lock says, without running any script of a package. Once per lock."""
+    cerrojo = carpeta / "package-lock.json"
+    sello = carpeta / "node_modules" / ".cerrojo.sha256"
     huella = hashlib.sha256(cerrojo.read_bytes()).hexdigest()
     if sello.exists() and sello.read_text() == huella:
         return
-    decir("Installing the client libraries of the dialects' tests")
+    decir(f"Installing the npm packages of {carpeta.name}")
     hecho = subprocess.run(
         ["npm", "ci", "--ignore-scripts"],
-        cwd=AJENOS,
+        cwd=carpeta,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
     )
     if hecho.returncode:
-        raise Falta(f"Failed: npm ci --ignore-scripts in {AJENOS}\n{hecho.stderr.strip()}")
+        raise Falta(f"Failed: npm ci --ignore-scripts in {carpeta}\n{hecho.stderr.strip()}")
     sello.write_text(huella)
 
 
 def asegurar_ajenos() -> None:
-    """Install whatever the client programs of other services need; only the dialects' tests run them."""
+    """Install whatever the client programs of other services and the browser tests need; nothing else runs them."""
     (RAIZ / ".run").mkdir(exist_ok=True, mode=0o711)
     with (RAIZ / ".run" / "instalar.lock").open("w") as candado:
         fcntl.flock(candado, fcntl.LOCK_EX)
-        faltan = paquetes_de_ajenos()
+        faltan = [*paquetes_de_ajenos(), *paquetes_de_navegador()]
         if faltan:
             instalar_paquetes(faltan)
         preparar_ajenos()
+        _preparar_npm(NAVEGADOR)
 
 
 def _hay_ensurepip() -> bool:

@@ -29,6 +29,15 @@ def test_solo_lo_que_falta(
     assert instalar.paquetes_de_ajenos() == faltan
 
 
+@pytest.mark.parametrize(("hay", "faltan"), [({"chromium"}, []), (set(), ["chromium"])])
+def test_el_navegador_solo_si_falta(
+    monkeypatch: pytest.MonkeyPatch, hay: set[str], faltan: list[str]
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda programa: programa if programa in hay else None)
+    monkeypatch.setattr(Path, "glob", lambda *_: iter([Path("/usr/share/fonts/una.ttf")]))
+    assert instalar.paquetes_de_navegador() == faltan
+
+
 def test_npm_corre_una_vez_por_cerrojo_y_sin_programas_ajenos(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -55,6 +64,7 @@ def test_npm_corre_una_vez_por_cerrojo_y_sin_programas_ajenos(
 
 
 def test_el_cerrojo_no_nombra_registro_alguno() -> None:
-    texto = (instalar.AJENOS / "package-lock.json").read_text()
-    assert "resolved" not in texto
-    assert "integrity" in texto
+    for carpeta in (instalar.AJENOS, instalar.NAVEGADOR):
+        texto = (carpeta / "package-lock.json").read_text()
+        assert "resolved" not in texto
+        assert "integrity" in texto
