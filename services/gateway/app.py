@@ -17,6 +17,7 @@ from shared.messaging.rpc_client import RpcClient
 RUTAS = (
     "sesiones",
     "perfiles",
+    "segundo_factor",
     "cuenta",
     "clientes",
     "facturacion",

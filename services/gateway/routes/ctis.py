@@ -11,6 +11,7 @@ from marshmallow import fields, validate
 
 from services.gateway.auth import requiere_sesion
 from services.gateway.contexto import actual, clave_idempotencia, llamar
+from services.gateway.paso import exigir_paso
 from services.gateway.schemas import Esquema, PaginaArgs, esquema_de, pagina_de
 from shared.contracts import timbrado as c
 from shared.contracts.base import dump
@@ -173,6 +174,7 @@ class Contrasena(MethodView):
     @blp.response(200, ContrasenaSalida)
     def put(self, datos: dict[str, Any], cti: str) -> dict[str, Any]:
         """Restablece la contraseña; sin `contrasena` se genera una y se muestra una sola vez."""
+        exigir_paso()
         peticion = c.RestablecerContrasena(cti=cti, **_quien(), **datos)
         return dump(llamar(c.RESTABLECER_CONTRASENA, peticion))
 
@@ -202,6 +204,7 @@ class Llaves(MethodView):
     @blp.response(201, esquema_de(c.LlaveCreada))
     def post(self, datos: dict[str, Any], cti: str) -> Any:
         """Crea una llave que se usa en lugar de la contraseña; se muestra una sola vez."""
+        exigir_paso()
         return llamar(c.CREAR_LLAVE, c.CrearLlave(cti=cti, **_quien(), **datos))
 
 

@@ -14,6 +14,7 @@ from services.gateway import masivas
 from services.gateway.auth import requiere_sesion
 from services.gateway.contexto import actual, clave_idempotencia, llamar
 from services.gateway.csv import responder_lista
+from services.gateway.paso import exigir_paso
 from services.gateway.schemas import Esquema, PaginaArgs, esquema_de, pagina_de
 from shared.contracts import timbrado as c
 from shared.errors import Codigo, DomainError, campo_invalido
@@ -126,6 +127,7 @@ class TransferenciasMasivas(MethodView):
                 Codigo.CONFIRMACION_REQUERIDA,
                 "La transferencia masiva es irreversible. Revísela con simular: true y envíe confirmar: true.",
             )
+        exigir_paso(timbres=sum(map(int, filas.cantidades.split(","))))
         masiva = llamar(
             c.TRANSFERIR_MASIVAMENTE,
             c.TransferirMasivamente(

@@ -11,6 +11,7 @@ from marshmallow import fields
 from services.gateway.auth import requiere_sesion
 from services.gateway.contexto import actual, clave_idempotencia, llamar
 from services.gateway.csv import responder_lista
+from services.gateway.paso import exigir_paso
 from services.gateway.schemas import Decimales, Esquema, PaginaArgs, esquema_de, pagina_de
 from shared.contracts import puntos as c
 from shared.errors import Codigo, DomainError
@@ -61,6 +62,7 @@ class TransferenciasPuntos(MethodView):
                 "La transferencia es irreversible. Revise los puntos y el importe y envíe confirmar: true.",
                 errores={"confirmar": ["Envíe true para confirmar."]},
             )
+        exigir_paso(puntos=datos["puntos"])
         yo = actual()
         peticion = c.Transferir(
             clave=clave_idempotencia(),

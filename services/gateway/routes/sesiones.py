@@ -48,6 +48,12 @@ class SesionEntrada(Esquema):
         load_only=True,
         validate=[c.SIN_NULOS, validate.Length(max=1024, error="La contraseña es demasiado larga.")],
     )
+    codigo = ma.fields.String(
+        load_default=None,
+        load_only=True,
+        validate=c.CODIGO,
+        metadata={"description": "Del segundo factor, o de recuperación; sólo si el perfil tiene uno."},
+    )
     modo = ma.fields.String(
         load_default="token",
         validate=validate.OneOf(["token", "cookie"]),
@@ -87,7 +93,12 @@ class Sesiones(MethodView):
         try:
             sesion = llamar(
                 c.INICIAR_SESION,
-                c.IniciarSesion(usuario=datos["usuario"], contrasena=datos["contrasena"], origen_ip=ip()),
+                c.IniciarSesion(
+                    usuario=datos["usuario"],
+                    contrasena=datos["contrasena"],
+                    codigo=datos["codigo"],
+                    origen_ip=ip(),
+                ),
             )
         except DomainError as exc:
             if exc.code is Codigo.CREDENCIALES_INVALIDAS:

@@ -10,6 +10,7 @@ from marshmallow import fields, validate
 
 from services.gateway.auth import requiere_sesion
 from services.gateway.contexto import actual, clave_idempotencia, llamar
+from services.gateway.paso import exigir_paso
 from services.gateway.schemas import Decimales, Esquema, PaginaArgs
 from shared.contracts import timbrado as c
 from shared.contracts.base import dump
@@ -70,6 +71,7 @@ class Transferencias(MethodView):
                 Codigo.CONFIRMACION_REQUERIDA,
                 "La transferencia es irreversible. Revise cantidad e importe y envíe confirmar: true.",
             )
+        exigir_paso(timbres=datos["cantidad"])
         yo = actual()
         return dump(
             llamar(
