@@ -34,16 +34,17 @@ CERRAR = "cuentamaestra.cerrar"
 
 _SEGURIDAD = (
     ("X-Content-Type-Options", "nosniff"),
-    ("X-Frame-Options", "DENY"),
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
 )
 #: Sent unless the route says otherwise: an API answer is neither a page nor to be kept.
 _SI_FALTA = (
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     ("Cache-Control", "no-store"),
+    # Pages of others may load the form of an alta, and nothing else.
+    ("Cross-Origin-Resource-Policy", "same-origin"),
 )
+_SIN_MARCOS = ("X-Frame-Options", "DENY")
 
 
 class Frente:
@@ -77,6 +78,7 @@ class Frente:
                 *headers,
                 *_SEGURIDAD,
                 *(h for h in _SI_FALTA if h[0].lower() not in presentes),
+                *_marcos(headers, presentes),
                 ("X-Correlation-Id", correlacion),
             ]
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
@@ -110,6 +112,16 @@ class Frente:
                 return app
         permitidos = sorted(m for m, r in self._calientes if r == ruta)
         return _otro_metodo(permitidos) if permitidos else self._app
+
+
+def _marcos(headers: list[tuple[str, str]], presentes: set[str]) -> tuple[tuple[str, str], ...]:
+    """No frame may show us, in the header that old browsers know, unless the route's own policy names some pages:
+    that header can't, and would forbid them."""
+    if "content-security-policy" in presentes:
+        politica = next(v for n, v in headers if n.lower() == "content-security-policy")
+        if "frame-ancestors" in politica and "frame-ancestors 'none'" not in politica:
+            return ()
+    return (_SIN_MARCOS,)
 
 
 class _CuerpoMal(Exception):
