@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -168,6 +168,59 @@ class CobroDevuelto:
     motivo: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class AsientoDeAuditoria:
+    """An entry of the audit log of a CM, or of the platform (`cuenta_id` null). `shared/auditoria` says what is in it.
+
+    `detalle` is JSON in the canonical form in which it is stored and sealed. `resultado`: hecho or rechazado.
+    """
+
+    id: UUID
+    cuenta_id: UUID | None = None
+    en: datetime
+    accion: str
+    actor_tipo: str
+    actor: str = ""
+    ip: str = ""
+    correlacion: str = ""
+    objeto: str = ""
+    resultado: str = "hecho"
+    detalle: str = "{}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CuentaMaestraCambiada:
+    """A CM changed: its state, its expiry. `version` grows with each change; an older word says nothing new."""
+
+    cuenta_id: UUID
+    estado: str
+    vence_en: datetime | None = None
+    version: int
+    en: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class CuentaRenovada:
+    """A CM's further year was paid, with these MKL contracts: they end with it, on the day `vence_en`."""
+
+    renovacion_id: UUID
+    cuenta_id: UUID
+    vence_en: date
+    mkl: list[UUID]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MklContratada:
+    """An MKL contract of a CM, new or extended; both days included. `precio_anual` in puntos."""
+
+    mkl_id: UUID
+    cuenta_id: UUID
+    producto: str
+    inicia_en: date
+    vence_en: date
+    precio_anual: Decimal = Decimal(0)
+
+
 CUENTA_MAESTRA_CREADA = Evento("clientes", "cuenta_maestra_creada_v1", CuentaMaestraCreada)
 CLIENTE_CREADO = Evento("clientes", "cliente_creado_v1", ClienteCreado)
 CLIENTE_CONVERTIDO = Evento("clientes", "cliente_convertido_v1", ClienteConvertido)
@@ -178,6 +231,16 @@ PUNTOS_TRANSFERIDOS = Evento("puntos", "puntos_transferidos_v1", PuntosTransferi
 COBRO_SOLICITADO = Evento("timbrado", "cobro_solicitado_v1", CobroSolicitado)
 COBRO_DEVUELTO = Evento("timbrado", "cobro_devuelto_v1", CobroDevuelto)
 COBRO_RESUELTO = Evento("puntos", "cobro_resuelto_v1", CobroResuelto)
+CUENTA_MAESTRA_CAMBIADA = Evento("clientes", "cuenta_maestra_cambiada_v1", CuentaMaestraCambiada)
+CUENTA_RENOVADA = Evento("clientes", "cuenta_renovada_v1", CuentaRenovada)
+MKL_CONTRATADA = Evento("licencias", "mkl_contratada_v1", MklContratada)
+RENOVACION_COBRO_SOLICITADO = Evento("clientes", "cobro_solicitado_v1", CobroSolicitado)
+RENOVACION_COBRO_DEVUELTO = Evento("clientes", "cobro_devuelto_v1", CobroDevuelto)
+#: Each service's entries of the audit log, written in the transaction of what they tell.
+AUDITORIA: dict[str, Evento[AsientoDeAuditoria]] = {
+    servicio: Evento(servicio, "auditoria_v1", AsientoDeAuditoria)
+    for servicio in ("clientes", "timbrado", "puntos", "licencias", "facturacion")
+}
 
 SUSCRIPCIONES: dict[Evento[Any], tuple[str, ...]] = {
     CUENTA_MAESTRA_CREADA: ("timbrado", "puntos", "licencias", "facturacion"),
@@ -189,5 +252,11 @@ SUSCRIPCIONES: dict[Evento[Any], tuple[str, ...]] = {
     PUNTOS_TRANSFERIDOS: ("facturacion",),
     COBRO_SOLICITADO: ("puntos",),
     COBRO_DEVUELTO: ("puntos",),
-    COBRO_RESUELTO: ("timbrado",),
+    COBRO_RESUELTO: ("timbrado", "clientes"),
+    CUENTA_MAESTRA_CAMBIADA: ("timbrado",),
+    CUENTA_RENOVADA: ("licencias",),
+    MKL_CONTRATADA: ("clientes",),
+    RENOVACION_COBRO_SOLICITADO: ("puntos",),
+    RENOVACION_COBRO_DEVUELTO: ("puntos",),
+    **dict.fromkeys(AUDITORIA.values(), ("clientes",)),
 }

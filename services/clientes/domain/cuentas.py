@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
 from shared.errors import Codigo, DomainError
+
+#: Stands for the time of what is older than its column.
+NUNCA = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Estado(StrEnum):
@@ -19,6 +22,7 @@ class Estado(StrEnum):
     SUSPENDIDO = "suspendido"
     VENCIDO = "vencido"
     CANCELADO = "cancelado"
+    ELIMINADO = "eliminado"
 
 
 class Rol(StrEnum):
@@ -27,7 +31,7 @@ class Rol(StrEnum):
     TITULAR = "titular"
     ADMINISTRADOR = "administrador"
     OPERADOR = "operador"
-    LECTURA = "lectura"
+    CONSULTA = "consulta"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +43,18 @@ class CuentaGuardada:
     estado: str
     vence_en: datetime | None
     creado_en: datetime
+    #: Grows with each change, so that those who are told of it can tell an old word from a new one.
+    version: int = 1
+    estado_desde: datetime = NUNCA
+    #: What the parent wrote of the distributor at its alta.
+    correo: str | None = None
+    movil: str | None = None
+    titular_nombre: str | None = None
+    origen: str = "interna"
+    #: While sin_validar: until when it can be confirmed.
+    confirmar_antes_de: datetime | None = None
+    #: While activo: when the next notice of its expiry is due.
+    proximo_aviso: datetime | None = None
 
     @property
     def es_raiz(self) -> bool:
@@ -54,14 +70,6 @@ class Administra:
     rol: str
     estado: str
     es_raiz: bool
-
-
-def un_anio_despues(fecha: datetime) -> datetime:
-    """The same day a year later; February 29 becomes 28."""
-    try:
-        return fecha.replace(year=fecha.year + 1)
-    except ValueError:
-        return fecha.replace(year=fecha.year + 1, day=28)
 
 
 def exigir_activa(cuenta: CuentaGuardada) -> None:

@@ -3,6 +3,7 @@
 from services.clientes.repository.clientes import Clientes
 from services.clientes.repository.correos import Correos
 from services.clientes.repository.cuentas import Cuentas
+from services.clientes.repository.distribuidores import Distribuidores
 from services.clientes.repository.limites import Limites
 from services.clientes.repository.llaves_api import LlavesApi
 from services.clientes.repository.perfiles import Perfiles
@@ -18,6 +19,7 @@ class Repositorio(
     SegundosFactores,
     Sesiones,
     Cuentas,
+    Distribuidores,
     Clientes,
     Correos,
     Tokens,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
@@ -11,7 +11,9 @@ from services.clientes.domain import (
     CuentaGuardada,
     Estado,
     Rol,
+    vigencia,
 )
+from services.clientes.domain.distribuidores import Accion, Cambio, Quien
 from services.clientes.use_cases.perfiles import perfil_de
 from shared.contracts import clientes as c
 from shared.contracts.eventos import (
@@ -33,8 +35,11 @@ def crear_cuenta_maestra(uow: Uow, peticion: c.CrearCuentaMaestra) -> c.CuentaMa
     padre = None
     if peticion.padre_id is not None:
         padre = cuenta_de(uow, peticion.padre_id)
-        domain.exigir_activa(padre)
     titular = perfil_de(uow, peticion.titular_perfil_id, bloquear=True)
+    if padre is not None:
+        # Again, now that its state can't change: perfil before cuenta maestra.
+        padre = uow.repo.cuenta_para_hijas(padre.cuenta_id) or padre
+        domain.exigir_activa(padre)
     if padre is not None and uow.repo.es_usuario(padre.cuenta_id, titular.perfil_id):
         raise campo_invalido(
             "titular_perfil_id", "El titular no puede ser quien administra la cuenta padre. Use otro perfil."
@@ -46,14 +51,17 @@ def crear_cuenta_maestra(uow: Uow, peticion: c.CrearCuentaMaestra) -> c.CuentaMa
             "Use otro perfil, o convierta al cliente en distribuidor.",
         )
     ahora = uow.ahora
+    vence_en = vigencia.primer_vencimiento(ahora) if padre else None
     cuenta = CuentaGuardada(
         cuenta_id=uuid4(),
         padre_id=peticion.padre_id,
         nombre=domain.texto_requerido(peticion.nombre, "nombre"),
         rfc=validar_rfc(peticion.rfc) if peticion.rfc else None,
         estado=Estado.ACTIVO.value,
-        vence_en=domain.un_anio_despues(ahora) if padre else None,
+        vence_en=vence_en,
         creado_en=ahora,
+        estado_desde=ahora,
+        proximo_aviso=None if vence_en is None else vigencia.proximo_aviso(vence_en, ahora),
     )
     if not uow.repo.agregar_cuenta(cuenta):
         raise DomainError(
@@ -61,6 +69,18 @@ def crear_cuenta_maestra(uow: Uow, peticion: c.CrearCuentaMaestra) -> c.CuentaMa
         )
     uow.repo.agregar_usuario(
         cuenta_id=cuenta.cuenta_id, perfil_id=titular.perfil_id, rol=Rol.TITULAR, creado_en=ahora
+    )
+    uow.repo.anotar_cambio(
+        Cambio(
+            cuenta_id=cuenta.cuenta_id,
+            accion=Accion.ALTA,
+            de=None,
+            a=Estado.ACTIVO,
+            quien=Quien.SISTEMA,
+            actor=peticion.actor,
+            motivo=None,
+            en=ahora,
+        )
     )
     uow.publish(
         CUENTA_MAESTRA_CREADA,
@@ -82,4 +102,8 @@ def cuenta_de(uow: Uow, cuenta_id: UUID) -> CuentaGuardada:
 
 
 def ver_cuenta(cuenta: CuentaGuardada) -> c.CuentaMaestra:
-    return c.CuentaMaestra(**asdict(cuenta), es_raiz=cuenta.es_raiz)
+    publicos = {n: v for n, v in asdict(cuenta).items() if n in _PUBLICOS}
+    return c.CuentaMaestra(**publicos, es_raiz=cuenta.es_raiz)
+
+
+_PUBLICOS = {f.name for f in fields(c.CuentaMaestra)} - {"es_raiz"}

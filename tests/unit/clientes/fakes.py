@@ -28,6 +28,7 @@ class RepositorioFalso:
     def __init__(self) -> None:
         self.perfiles: dict[UUID, PerfilGuardado] = {}
         self.cuentas: dict[UUID, CuentaGuardada] = {}
+        self.cambios: list[Any] = []
         self.usuarios: dict[tuple[UUID, UUID], Rol] = {}
         self.clientes: dict[int, ClienteGuardado] = {}
         self.sesiones: dict[UUID, dict[str, Any]] = {}
@@ -129,6 +130,12 @@ class RepositorioFalso:
 
     def cuenta(self, cuenta_id: UUID) -> CuentaGuardada | None:
         return self.cuentas.get(cuenta_id)
+
+    def cuenta_para_hijas(self, cuenta_id: UUID) -> CuentaGuardada | None:
+        return self.cuentas.get(cuenta_id)
+
+    def anotar_cambio(self, cambio: Any) -> None:
+        self.cambios.append(cambio)
 
     def agregar_usuario(self, *, cuenta_id: UUID, perfil_id: UUID, rol: Rol, creado_en: datetime) -> None:
         self.usuarios[cuenta_id, perfil_id] = rol

@@ -90,11 +90,6 @@ def test_precio_con_cinco_decimales() -> None:
         domain.precio_unitario(Decimal("0.00001"))
 
 
-def test_un_anio_despues() -> None:
-    assert domain.un_anio_despues(datetime(2028, 2, 29, tzinfo=UTC)) == datetime(2029, 2, 28, tzinfo=UTC)
-    assert domain.un_anio_despues(AHORA) == AHORA.replace(year=2027)
-
-
 def test_la_contrasena_no_entra_en_la_huella_guardada() -> None:
     base = {"clave": "k", "nombre": "A", "correo": "a@x.mx", "movil": "5512345678"}
     uno, dos = (load(c.CrearPerfil, {**base, "contrasena": p * 10}) for p in "ab")
@@ -162,7 +157,8 @@ def test_cuentas(uow: Any) -> None:
     with rechazo(Codigo.NO_ENCONTRADO):
         cuenta(uow, beto.perfil_id, uuid4())
     hija = cuenta(uow, beto.perfil_id, raiz.cuenta_id)
-    assert (raiz.vence_en, hija.vence_en) == (None, AHORA.replace(year=2027))
+    # The last second of its expiry day in central Mexico.
+    assert (raiz.vence_en, hija.vence_en) == (None, datetime(2027, 2, 28, 5, 59, 59, tzinfo=UTC))
     assert [nombre for nombre, _ in uow.publicados] == ["clientes.cuenta_maestra_creada_v1"] * 2
 
 

@@ -1,0 +1,256 @@
+"""A CM's distributors: their alta, and what their parent does with them (manual: Distribuidores).
+
+A transition is one conditional update of the state and version that were read, so that of two clicks or replicas one
+makes it; its line in the history, its event and its mail are in the same transaction.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from services.clientes import domain
+from services.clientes.domain import distribuidores as reglas
+from services.clientes.domain import vigencia
+from services.clientes.domain.cuentas import CuentaGuardada, Estado
+from services.clientes.domain.distribuidores import Accion, Cambio, DatosDeAlta, Origen, Quien
+from services.clientes.mensajes import distribuidores as mensajes
+from services.clientes.use_cases.correos import escribir
+from services.clientes.use_cases.cuentas import cuenta_de
+from shared.contracts import eventos as ev
+from shared.errors import Codigo, DomainError, campo_invalido
+from shared.persistence.uow import UnitOfWork
+
+if TYPE_CHECKING:
+    from services.clientes.domain import Mensaje
+    from services.clientes.repository import Repositorio
+
+    Uow = UnitOfWork[Repositorio]
+
+
+def abrir(
+    uow: Uow, padre_id: UUID, datos: DatosDeAlta, origen: Origen, actor: UUID | None = None
+) -> CuentaGuardada:
+    """Open a CM that waits to be confirmed by whoever has `datos.correo`, and mail it. `datos` are normalised already.
+
+    In the portal an alta that waits already is a conflict; from outside it is mailed again, so that a form says the
+    same to everyone. Raises `contrato_requerido` without Multi-nivel, `cuenta_bloqueada` for a parent that is not
+    active, `datos_invalidos` for a correo or móvil of who administers the parent.
+    """
+    padre = uow.repo.cuenta_para_hijas(padre_id)
+    if padre is None:
+        raise padre_no_encontrado()
+    domain.exigir_activa(padre)
+    exigir_multinivel(uow, padre)
+    _exigir_ajeno(uow, padre, datos)
+    ahora = uow.ahora
+    cuenta = CuentaGuardada(
+        cuenta_id=uuid4(),
+        padre_id=padre_id,
+        nombre=datos.nombre,
+        rfc=datos.rfc,
+        estado=str(Estado.SIN_VALIDAR),
+        vence_en=None,
+        creado_en=ahora,
+        estado_desde=ahora,
+        correo=datos.correo,
+        movil=datos.movil,
+        titular_nombre=datos.titular_nombre,
+        origen=str(origen),
+        confirmar_antes_de=vigencia.confirmar_hasta(ahora),
+    )
+    if not uow.repo.agregar_cuenta(cuenta):
+        return _repetida(uow, padre, datos, origen)
+    quien = Quien.PROPIA if origen in (Origen.EXTERNA, Origen.INSCRIPCION) else Quien.PADRE
+    uow.repo.anotar_cambio(
+        Cambio(
+            cuenta_id=cuenta.cuenta_id,
+            accion=Accion.ALTA,
+            de=None,
+            a=Estado.SIN_VALIDAR,
+            quien=quien,
+            actor=actor,
+            motivo=None,
+            en=ahora,
+        )
+    )
+    if origen is Origen.CONVERSION:
+        # Its first cliente moves to it at once, so its stock and its wallet are needed before it is confirmed.
+        contar_creada(uow, cuenta)
+    contar(uow, cuenta)
+    enviar_confirmacion(uow, padre, cuenta)
+    return cuenta
+
+
+def exigir_multinivel(uow: Uow, cuenta: CuentaGuardada) -> None:
+    """Raise `contrato_requerido` unless the CM has the MKL Multi-nivel in force; the root needs none."""
+    hoy = vigencia.dia_en_mexico(uow.ahora)
+    if not cuenta.es_raiz and not uow.repo.tiene_capacidad(cuenta.cuenta_id, reglas.MULTINIVEL, hoy):
+        raise reglas.sin_multinivel()
+
+
+def reenviar(uow: Uow, padre_id: UUID, cuenta_id: UUID) -> CuentaGuardada:
+    """Another mail, and thirty more days; the link of the earlier one stops working."""
+    padre = cuenta_de(uow, padre_id)
+    domain.exigir_activa(padre)
+    cuenta = reglas.exigir_hija(padre_id, uow.repo.cuenta(cuenta_id))
+    alargada = uow.repo.reenviar_alta(cuenta_id, vigencia.confirmar_hasta(uow.ahora))
+    if alargada is None:
+        raise reglas.fuera_de_estado(Estado(cuenta.estado), Accion.VALIDAR)
+    enviar_confirmacion(uow, padre, alargada)
+    return alargada
+
+
+def actuar(
+    uow: Uow, padre_id: UUID, cuenta_id: UUID, accion: Accion, actor: UUID | None, motivo: str | None
+) -> CuentaGuardada:
+    """Activate, suspend, reactivate or cancel a direct sub-distributor. Raises `conflicto` in another state."""
+    domain.exigir_activa(cuenta_de(uow, padre_id))
+    cuenta = reglas.exigir_hija(padre_id, uow.repo.cuenta(cuenta_id))
+    motivo = reglas.motivo_valido(accion, motivo)
+    reglas.transitar(cuenta.estado, accion, Quien.PADRE)
+    vence_en = cuenta.vence_en
+    if accion is Accion.ACTIVAR:
+        vence_en = vigencia.primer_vencimiento(uow.ahora)
+    elif accion is Accion.REACTIVAR and _paso(vence_en, uow.ahora):
+        raise DomainError(
+            Codigo.CONFLICTO,
+            f"La cuenta venció el {vigencia.en_palabras(vence_en)} mientras estaba suspendida. Renuévela y después"
+            " reactívela.",
+            datos={"estado": cuenta.estado, "acciones": [str(Accion.RENOVAR), str(Accion.CANCELAR)]},
+        )
+    elif accion is Accion.CANCELAR:
+        cuantas = uow.repo.hijas_vivas(cuenta_id)
+        if cuantas:
+            raise reglas.con_distribuidores(cuantas)
+        uow.repo.anular_tokens(proposito=reglas.PROPOSITO_ALTA, sujeto=str(cuenta_id), ahora=uow.ahora)
+    cambiada = cambiar(uow, cuenta, accion, Quien.PADRE, actor, motivo, vence_en)
+    avisar(uow, cambiada, _mensaje(cambiada, accion, motivo, uow.ahora), str(accion))
+    return cambiada
+
+
+def cambiar(
+    uow: Uow,
+    cuenta: CuentaGuardada,
+    accion: Accion,
+    quien: Quien,
+    actor: UUID | None,
+    motivo: str | None = None,
+    vence_en: datetime | None = None,
+) -> CuentaGuardada:
+    """Make a transition of a CM as it was read, record and tell it. Raises `conflicto` when it changed meanwhile."""
+    a = reglas.transitar(cuenta.estado, accion, quien)
+    vence_en = vence_en or cuenta.vence_en
+    aviso = vigencia.proximo_aviso(vence_en, uow.ahora) if a is Estado.ACTIVO and vence_en else None
+    cambio = Cambio(
+        cuenta_id=cuenta.cuenta_id,
+        accion=accion,
+        de=Estado(cuenta.estado),
+        a=a,
+        quien=quien,
+        actor=actor,
+        motivo=motivo,
+        en=uow.ahora,
+    )
+    cambiada = uow.repo.cambiar_estado(cambio, cuenta.version, vence_en, aviso)
+    if cambiada is None:
+        actual = uow.repo.cuenta(cuenta.cuenta_id)
+        estado = Estado(actual.estado) if actual else Estado.ELIMINADO
+        if accion is Accion.RENOVAR or estado in reglas.TRANSICIONES[accion]:
+            raise DomainError(
+                Codigo.CONFLICTO, "La cuenta cambió mientras tanto. Consúltela de nuevo y repita."
+            )
+        raise reglas.fuera_de_estado(estado, accion)
+    contar(uow, cambiada)
+    return cambiada
+
+
+def contar(uow: Uow, cuenta: CuentaGuardada) -> None:
+    """Tell the others how the CM stands; `version` tells an old word from a new one."""
+    uow.publish(
+        ev.CUENTA_MAESTRA_CAMBIADA,
+        ev.CuentaMaestraCambiada(
+            cuenta_id=cuenta.cuenta_id,
+            estado=cuenta.estado,
+            vence_en=cuenta.vence_en,
+            version=cuenta.version,
+            en=uow.ahora,
+        ),
+    )
+
+
+def contar_creada(uow: Uow, cuenta: CuentaGuardada) -> None:
+    """Tell the others that the CM exists, so that it has a stock and a wallet. Twice is harmless."""
+    uow.publish(
+        ev.CUENTA_MAESTRA_CREADA,
+        ev.CuentaMaestraCreada(cuenta_id=cuenta.cuenta_id, padre_id=cuenta.padre_id, nombre=cuenta.nombre),
+    )
+
+
+def avisar(uow: Uow, cuenta: CuentaGuardada, mensaje: Mensaje, de_que: str) -> None:
+    """Mail to the titular, or to the correo of its alta while there is none."""
+    titular = uow.repo.titular_de(cuenta.cuenta_id)
+    para = titular.correo if titular else cuenta.correo
+    if para:
+        escribir(uow, para, mensaje, f"cuenta:{cuenta.cuenta_id}:{de_que}:{cuenta.version}")
+
+
+def enviar_confirmacion(uow: Uow, padre: CuentaGuardada, cuenta: CuentaGuardada) -> None:
+    """A new token by mail; those of earlier mails stop working. Nothing of the token is kept but its hash."""
+    assert cuenta.confirmar_antes_de is not None
+    assert cuenta.correo is not None
+    token = domain.nueva_renovacion()
+    uow.repo.agregar_token(
+        token,
+        proposito=reglas.PROPOSITO_ALTA,
+        sujeto=str(cuenta.cuenta_id),
+        vence_en=cuenta.confirmar_antes_de,
+        ahora=uow.ahora,
+    )
+    mensaje = mensajes.confirmar_alta(cuenta.nombre, padre.nombre, token, cuenta.confirmar_antes_de)
+    escribir(uow, cuenta.correo, mensaje, f"alta:{cuenta.cuenta_id}:{cuenta.version}")
+
+
+def padre_no_encontrado() -> DomainError:
+    """The parent is not there."""
+    return DomainError(Codigo.NO_ENCONTRADO, "No existe esa Cuenta Maestra. Revise el identificador.")
+
+
+def _exigir_ajeno(uow: Uow, padre: CuentaGuardada, datos: DatosDeAlta) -> None:
+    if uow.repo.usuario_con_contacto(padre.cuenta_id, datos.correo, datos.movil):
+        raise campo_invalido(
+            "correo",
+            "El correo y el móvil del nuevo distribuidor no pueden ser de quien administra la cuenta que lo da de"
+            " alta. Use los del distribuidor.",
+        )
+
+
+def _repetida(uow: Uow, padre: CuentaGuardada, datos: DatosDeAlta, origen: Origen) -> CuentaGuardada:
+    espera = uow.repo.alta_sin_validar(padre.cuenta_id, datos.correo)
+    if espera is None or origen in (Origen.PORTAL, Origen.CONVERSION):
+        raise DomainError(
+            Codigo.CONFLICTO,
+            "Ya hay una cuenta sin validar con ese correo. Reenvíele el correo de confirmación, o cancélela.",
+            datos={} if espera is None else {"cuenta_id": str(espera.cuenta_id)},
+        )
+    alargada = uow.repo.reenviar_alta(espera.cuenta_id, vigencia.confirmar_hasta(uow.ahora))
+    if alargada is None:
+        raise DomainError(Codigo.CONFLICTO, "La cuenta se confirmó mientras tanto.")
+    enviar_confirmacion(uow, padre, alargada)
+    return alargada
+
+
+def _paso(vence_en: datetime | None, ahora: datetime) -> bool:
+    return vence_en is not None and vence_en < vigencia.corte_de_vencidas(ahora)
+
+
+def _mensaje(cuenta: CuentaGuardada, accion: Accion, motivo: str | None, ahora: datetime) -> Mensaje:
+    if accion is Accion.ACTIVAR:
+        assert cuenta.vence_en is not None
+        return mensajes.activada(cuenta.nombre, cuenta.vence_en)
+    if accion is Accion.SUSPENDER:
+        return mensajes.suspendida(cuenta.nombre, motivo or "")
+    if accion is Accion.CANCELAR:
+        return mensajes.cancelada(cuenta.nombre, motivo or "", vigencia.se_elimina_el(ahora))
+    return mensajes.reactivada(cuenta.nombre)
