@@ -11,6 +11,7 @@ from flask import current_app, g, request
 from shared.contracts.base import Req, Resp, Rpc
 from shared.errors import Codigo, DomainError
 from shared.messaging.rpc_client import RpcClient
+from shared.quien import Quien, quien
 
 _CLAVE = re.compile(r"[\x21-\x7e]{1,200}")
 CLAVE = "Idempotency-Key"
@@ -83,10 +84,21 @@ def cliente() -> RpcClient:
 
 def llamar(contrato: Rpc[Req, Resp], peticion: Req, plazo: float | None = None) -> Resp:
     """Call a service; a stored answer is told to the caller in `Idempotent-Replayed: true`."""
+    quien.set(_quien_pide())
     respuesta, repetida = cliente().llamar_con_marca(contrato, peticion, plazo)
     if repetida:
         g.repetida = True
     return respuesta
+
+
+def _quien_pide() -> Quien:
+    """For the audit log of whoever serves the call: a key of the CM, a perfil, or nobody that we know."""
+    perfil: Perfil | None = g.get("perfil")
+    if (
+        llave := getattr(perfil, "llave_id", None) or getattr(g.get("contexto"), "llave_id", None)
+    ) is not None:
+        return Quien("llave", str(llave), ip())
+    return Quien("anonimo", "", ip()) if perfil is None else Quien("perfil", str(perfil.perfil_id), ip())
 
 
 def clave_idempotencia(ambito: UUID | str | None = None) -> str:

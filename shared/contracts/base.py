@@ -17,6 +17,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from decimal import Decimal
 from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar, cast
+from uuid import UUID
 
 import marshmallow as ma
 import marshmallow_dataclass
@@ -79,6 +80,10 @@ class Rpc(Generic[Req, Resp]):
     `plazo` is the caller's deadline in seconds; `secretos` names response fields that are shown once
     and never stored, so a replay answers them as null. `ocioso`: an idle replica takes it first
     (`shared/messaging/idle_first.py`).
+
+    `cuenta_id` in a request is the CM that asks, and PostgreSQL shows the call that CM's rows alone. `sin_aislar` is
+    the reason why a call with a `cuenta_id` has to see more (a parent and its sub-distributor, say). A call that
+    changes something is written to the audit log; `sin_auditar` is the reason why one is not.
     """
 
     servicio: str
@@ -89,6 +94,8 @@ class Rpc(Generic[Req, Resp]):
     plazo: float = 5.0
     secretos: frozenset[str] = frozenset()
     ocioso: bool = False
+    sin_aislar: str = ""
+    sin_auditar: str = ""
 
     def __post_init__(self) -> None:
         if self.cambia and not issubclass(self.peticion, PeticionConClave):
@@ -98,6 +105,11 @@ class Rpc(Generic[Req, Resp]):
     @property
     def nombre(self) -> str:
         return f"{self.servicio}.{self.metodo}"
+
+    def cuenta_de(self, peticion: Any) -> UUID | None:
+        """The one CM whose rows the call may see; None: the call belongs to none, or to several."""
+        cuenta = None if self.sin_aislar else getattr(peticion, "cuenta_id", None)
+        return cuenta if isinstance(cuenta, UUID) else None
 
     @property
     def ruta(self) -> str:

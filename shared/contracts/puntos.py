@@ -107,6 +107,13 @@ class PaginaMovimientos:
 
 
 CONSULTAR_SALDO = Rpc("puntos", "consultar_saldo_v1", ConsultarSaldo, Saldo)
-ACREDITAR = Rpc("puntos", "acreditar_v1", Acreditar, Acreditacion, cambia=True)
+ACREDITAR = Rpc(
+    "puntos",
+    "acreditar_v1",
+    Acreditar,
+    Acreditacion,
+    cambia=True,
+    sin_aislar="the root mints into any CM's wallet",
+)
 TRANSFERIR = Rpc("puntos", "transferir_v1", Transferir, Transferencia, cambia=True)
 LISTAR_MOVIMIENTOS = Rpc("puntos", "listar_movimientos_v1", ListarMovimientos, PaginaMovimientos)

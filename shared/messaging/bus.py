@@ -3,6 +3,9 @@
 run     = validate → BEGIN → idempotency look-up → use case → dump the answer → COMMIT → reply
 consume = BEGIN → inbox → use case → COMMIT → ack
 
+A call with a `cuenta_id` sees that CM's rows alone (`acotada`); one that changes something leaves its entry in the audit
+log with the answer that it remembers (`UnitOfWork.remember_answer`), in the same transaction.
+
 A worker's commit happens inside the method, because nameko replies before it tears down.
 """
 
@@ -17,7 +20,7 @@ from uuid import UUID
 import eventlet
 from nameko.extensions import DependencyProvider
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
@@ -29,9 +32,11 @@ from shared.errors import Codigo, DomainError
 from shared.logging import get_logger
 from shared.messaging.relay import Relay
 from shared.messaging.rpc_client import no_disponible
-from shared.messaging.wire import CORRELATION_HEADER, DEADLINE_HEADER, WireError
+from shared.messaging.wire import CORRELATION_HEADER, DEADLINE_HEADER, WHO_HEADER, WireError
+from shared.persistence.aislamiento import forzar
 from shared.persistence.base import new_engine
 from shared.persistence.uow import UnitOfWork
+from shared.quien import Quien, acotada, quien
 
 log = get_logger(__name__)
 Req = TypeVar("Req")
@@ -41,6 +46,8 @@ Carga = TypeVar("Carga")
 #: SQLSTATE of a deadlock and of a serialization failure: the transaction may simply be run again.
 _RETRYABLE = {"40P01", "40001"}
 _ATTEMPTS = 3
+#: An hour, more or less.
+_INTENTOS_DE_FORZAR = 130
 
 
 class Bus(DependencyProvider):  # type: ignore[misc]
@@ -58,6 +65,20 @@ class Bus(DependencyProvider):  # type: ignore[misc]
 
     def start(self) -> None:
         self.container.spawn_managed_thread(self.relay.run, identifier="relay")
+        self.container.spawn_managed_thread(self._forzar, identifier="aislamiento")
+
+    def _forzar(self) -> None:
+        """After an upgrade: close the wall once the last process of the version before has gone."""
+        for intento in range(_INTENTOS_DE_FORZAR):
+            try:
+                with self.engine.begin() as connection:
+                    if forzar(connection):
+                        return
+            except SQLAlchemyError as exc:
+                # Not had the lock in time, or another replica was at it: the next look tells.
+                log.info("aislamiento_espera", error=str(exc))
+            eventlet.sleep(min(30, 1 + intento))
+        log.error("aislamiento_sin_forzar", detalle="a connection that does not know cm.cuenta stays open")
 
     def stop(self) -> None:
         self.relay.stop()
@@ -76,6 +97,8 @@ class BusWorker:
         self._bus = bus
         self._deadline: int | None = context.get(DEADLINE_HEADER)
         correlation.set(str(context.get(CORRELATION_HEADER) or ""))
+        quien.set(Quien.leer(context.get(WHO_HEADER)))
+        acotada.set(None)
 
     @property
     def engine(self) -> Engine:
@@ -94,7 +117,8 @@ class BusWorker:
         """Serve a call in one transaction. Answers `{"datos": …, "repetida": bool}`."""
         with self.guarded(contrato.servicio):
             peticion = load(contrato.peticion, payload)
-            return _with_retry(lambda: self._once(contrato, peticion, use_case))
+            with _acotado(contrato, peticion):
+                return _with_retry(lambda: self._once(contrato, peticion, use_case))
 
     def _once(
         self, contrato: Rpc[Req, Resp], peticion: Req, use_case: Callable[[UnitOfWork[Any], Req], Resp]
@@ -118,7 +142,9 @@ class BusWorker:
     ) -> dict[str, Any]:
         """Serve a call whose action opens its own transactions (the stamping pipeline)."""
         with self.guarded(contrato.servicio):
-            return {"datos": dump(action(load(contrato.peticion, payload))), "repetida": False}
+            peticion = load(contrato.peticion, payload)
+            with _acotado(contrato, peticion):
+                return {"datos": dump(action(peticion)), "repetida": False}
 
     def consume(
         self,
@@ -178,6 +204,16 @@ class BusWorker:
             ) from exc
         finally:
             timeout.cancel()
+
+
+@contextmanager
+def _acotado(contrato: Rpc[Req, Resp], peticion: Req) -> Iterator[None]:
+    """Every transaction inside sees only the rows of the CM that asks, if the contract has one."""
+    token = acotada.set(contrato.cuenta_de(peticion))
+    try:
+        yield
+    finally:
+        acotada.reset(token)
 
 
 Result = TypeVar("Result")

@@ -24,8 +24,10 @@ from shared.messaging.wire import (
     CORRELATION_HEADER,
     DEADLINE_HEADER,
     SERIALIZER,
+    WHO_HEADER,
     domain_error_of,
 )
+from shared.quien import SISTEMA, quien
 
 log = get_logger(__name__)
 
@@ -40,6 +42,16 @@ def no_disponible(que: str) -> DomainError:
         f"El servicio de {que} no respondió a tiempo. Intente de nuevo en unos segundos; no se cobrará dos veces.",
         datos={"reintentar_en": 2},
     )
+
+
+def _headers(deadline: float) -> dict[str, Any]:
+    headers: dict[str, Any] = {
+        f"nameko.{DEADLINE_HEADER}": int((time.time() + deadline - time.monotonic()) * 1000),
+        f"nameko.{CORRELATION_HEADER}": correlation.get(),
+    }
+    if (q := quien.get()) is not SISTEMA:
+        headers[f"nameko.{WHO_HEADER}"] = q.escribir()
+    return headers
 
 
 class _Pending:
@@ -121,10 +133,7 @@ class RpcClient:
                 delivery_mode=1,
                 # A call that nobody took in time is worth nothing to anyone, so the broker drops it.
                 expiration=plazo,
-                headers={
-                    f"nameko.{DEADLINE_HEADER}": int((time.time() + deadline - time.monotonic()) * 1000),
-                    f"nameko.{CORRELATION_HEADER}": correlation.get(),
-                },
+                headers=_headers(deadline),
                 retry=False,
             )
             self._idle.append((connection, producer))

@@ -16,6 +16,8 @@ CONTENT_TYPE = "application/x-orjson"
 #: Header with the caller's deadline, milliseconds since the epoch; nameko strips its own prefix.
 DEADLINE_HEADER = "plazo"
 CORRELATION_HEADER = "correlacion"
+#: Header with who asks and from where (`shared/quien.py`); a call without one is the system's own.
+WHO_HEADER = "quien"
 
 register(SERIALIZER, lambda o: orjson.dumps(o).decode(), orjson.loads, CONTENT_TYPE, "utf-8")
 

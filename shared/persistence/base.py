@@ -27,6 +27,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import DeclarativeBase
 
+from shared.persistence.aislamiento import AJUSTE, APLICACION, TODAS
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -92,6 +94,7 @@ def new_engine(url: str, pool_size: int = 10) -> Engine:
         pool_timeout=4,
         pool_recycle=1800,
         connect_args={
+            "application_name": APLICACION,
             "connect_timeout": 3,
             "keepalives_idle": 10,
             "keepalives_interval": 5,
@@ -99,7 +102,9 @@ def new_engine(url: str, pool_size: int = 10) -> Engine:
             "tcp_user_timeout": 10_000,
             "options": (
                 f"-c statement_timeout={STATEMENT_TIMEOUT} -c lock_timeout={LOCK_TIMEOUT} "
-                f"-c idle_in_transaction_session_timeout={IDLE_TIMEOUT} -c timezone=UTC"
+                f"-c idle_in_transaction_session_timeout={IDLE_TIMEOUT} -c timezone=UTC "
+                # Work of several CMs until a unit of work says whose it is (aislamiento.py).
+                f"-c {AJUSTE}={TODAS}"
             ),
         },
     )

@@ -13,6 +13,7 @@ from alembic.config import Config
 from sqlalchemy import text
 
 from shared.config import settings
+from shared.persistence.aislamiento import forzar
 from shared.persistence.base import new_engine
 
 LOCK = 7_170_417
@@ -31,6 +32,9 @@ def migrate(servicio: str, url: str, revision: str = "head") -> None:
         config.set_main_option("script_location", str(folder))
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
+        connection.commit()
+        # Or later, by a service's first replica: a process of the version before may still be at work.
+        forzar(connection)
         connection.commit()
     engine.dispose()
 

@@ -7,20 +7,24 @@ transaction, and the relay publishes them afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 from uuid import UUID, uuid4
 
 import orjson
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.orm import Session
 
-from shared.contracts.base import Carga, Evento, PeticionConClave, dump, earlier_hash, request_hash
+from shared.auditoria import asiento
+from shared.contracts.base import RPCS, Carga, Evento, PeticionConClave, dump, earlier_hash, request_hash
+from shared.contracts.eventos import AUDITORIA, AsientoDeAuditoria
 from shared.correlation import correlation
 from shared.crash import crash_point
 from shared.errors import Codigo, DomainError
+from shared.persistence.aislamiento import ACOTAR
+from shared.quien import Quien, acotada, quien
 
 R = TypeVar("R")
 
@@ -41,6 +45,15 @@ _ANSWER = text(
 )
 
 
+class _Acotada(Session):
+    """A session that sees one CM: each of its transactions begins by saying so (`aislamiento.py`)."""
+
+
+@event.listens_for(_Acotada, "after_begin")
+def _acotar(session: Session, _: Any, connection: Connection) -> None:
+    connection.exec_driver_sql(ACOTAR, (session.info["cuenta"],))
+
+
 class UnitOfWork(Generic[R]):
     """`with UnitOfWork(engine, Repositorio) as uow: …; uow.commit()`. Leaving without commit rolls back."""
 
@@ -58,9 +71,14 @@ class UnitOfWork(Generic[R]):
         self._events: list[dict[str, Any]] = []
 
     def __enter__(self) -> UnitOfWork[R]:
-        self.session = Session(self._engine, expire_on_commit=False)
+        if (cuenta := acotada.get()) is None:
+            self.session = Session(self._engine, expire_on_commit=False)
+        else:
+            self.session = _Acotada(self._engine, expire_on_commit=False, info={"cuenta": str(cuenta)})
         self.repo = self._repository(self.session)
         self._events = []
+        self._peticion: PeticionConClave | None = None
+        self._nota = asiento.Nota()
         return self
 
     def __exit__(
@@ -78,6 +96,48 @@ class UnitOfWork(Generic[R]):
         id_ = uuid4()
         self._events.append({"id": str(id_), "evento": evento.nombre, "carga": dump(carga)})
         return id_
+
+    def auditar(
+        self, *, objeto: str = "", antes: Any = None, despues: Any = None, cuentas: Sequence[UUID] = ()
+    ) -> None:
+        """Add to the audit entry that the call being served leaves by itself: what was before, what is after.
+
+        `objeto` names what was acted upon (`cti:ABC`); `cuentas` are the CMs in whose logs it belongs when that is
+        not the request's own. Values are masked and bounded (`shared/auditoria/asiento.py`); a later call replaces.
+        """
+        self._nota = asiento.Nota(objeto, antes, despues, tuple(cuentas))
+
+    def asentar(
+        self,
+        accion: str,
+        *,
+        cuentas: Sequence[UUID] = (),
+        objeto: str = "",
+        detalle: Mapping[str, Any] | None = None,
+        resultado: str = "hecho",
+        actor: Quien | None = None,
+    ) -> None:
+        """Write an audit entry of what no call with a key did (a sign-in, a timer), in the log of each of `cuentas`.
+
+        `accion` is `servicio.que_se_hizo`. A refusal (`resultado="rechazado"`) is only kept if this commits.
+        """
+        self._asentar(
+            accion,
+            asiento.de_hecho(
+                accion,
+                cuentas=cuentas,
+                objeto=objeto,
+                detalle={"datos": asiento.mostrar(detalle or {})},
+                en=self.ahora,
+                q=actor or quien.get(),
+                resultado=resultado,
+            ),
+        )
+
+    def _asentar(self, accion: str, asientos: Sequence[AsientoDeAuditoria]) -> None:
+        evento = AUDITORIA[accion.partition(".")[0]]
+        for uno in asientos:
+            self.publish(evento, uno)
 
     def commit(self) -> None:
         """Write the events and commit; then wake the relay."""
@@ -111,6 +171,7 @@ class UnitOfWork(Generic[R]):
         A concurrent call with the same key waits here for the first one to finish. Raises
         `clave_reutilizada` when the content differs.
         """
+        self._peticion = peticion
         huella = request_hash(peticion)
         params = {"contrato": contrato, "clave": peticion.clave, "huella": huella}
         if self.session.execute(_RESERVE, params).rowcount:  # type: ignore[attr-defined]
@@ -124,7 +185,14 @@ class UnitOfWork(Generic[R]):
         return dict(row.respuesta)
 
     def remember_answer(self, contrato: str, clave: str, respuesta: dict[str, Any]) -> None:
-        """Keep the answer of a call whose key `first_answer` reserved."""
+        """Keep the answer of a call whose key `first_answer` reserved, and leave its entry in the audit log."""
         self.session.execute(
             _ANSWER, {"contrato": contrato, "clave": clave, "respuesta": orjson.dumps(respuesta).decode()}
+        )
+        dicho = RPCS.get(contrato)
+        if dicho is None or self._peticion is None or dicho.sin_auditar:
+            return
+        self._asentar(
+            contrato,
+            asiento.de_llamada(dicho, self._peticion, respuesta, self._nota, self.ahora, quien.get()),
         )

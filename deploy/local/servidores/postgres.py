@@ -63,13 +63,15 @@ class Postgres:
     def asegurar_base(self, nombre: str, clave: str) -> str:
         """Create the role and the database of a service when missing; return the database's URL.
 
-        The role owns its database and can connect to no other one.
+        The role owns its database and can connect to no other one. It is one to which row-level security applies.
         """
         papel = sql.Identifier(nombre)
         with self.conectar() as conexion:
             verbo = "ALTER" if _existe(conexion, "pg_roles", "rolname", nombre) else "CREATE"
             conexion.execute(
-                sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(sql.SQL(verbo), papel, sql.Literal(clave))
+                sql.SQL("{} ROLE {} LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD {}").format(
+                    sql.SQL(verbo), papel, sql.Literal(clave)
+                )
             )
             if not _existe(conexion, "pg_database", "datname", nombre):
                 conexion.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(papel, papel))

@@ -64,5 +64,6 @@ class AvisosLeidos:
 
 
 LISTAR_AVISOS = Rpc("timbrado", "listar_avisos_v1", ListarAvisos, PaginaAvisos)
-LEER_AVISO = Rpc("timbrado", "leer_aviso_v1", LeerAviso, Aviso, cambia=True)
-LEER_AVISOS = Rpc("timbrado", "leer_avisos_v1", LeerAvisos, AvisosLeidos, cambia=True)
+_TRIVIAL = "that a notice was read moves nothing"
+LEER_AVISO = Rpc("timbrado", "leer_aviso_v1", LeerAviso, Aviso, cambia=True, sin_auditar=_TRIVIAL)
+LEER_AVISOS = Rpc("timbrado", "leer_avisos_v1", LeerAvisos, AvisosLeidos, cambia=True, sin_auditar=_TRIVIAL)

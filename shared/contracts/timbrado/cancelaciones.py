@@ -78,6 +78,12 @@ class EstadoDeTimbrado:
 
 
 CANCELAR_TIMBRADO = Rpc(
-    "timbrado", "cancelar_timbrado_v1", CancelarTimbrado, Cancelacion, cambia=True, plazo=14.0
+    "timbrado",
+    "cancelar_timbrado_v1",
+    CancelarTimbrado,
+    Cancelacion,
+    cambia=True,
+    plazo=14.0,
+    sin_auditar="an application's own call, which moves no balance; `cancelaciones` keeps each with its acuse",
 )
 CONSULTAR_ESTADO = Rpc("timbrado", "consultar_estado_v1", ConsultarEstado, EstadoDeTimbrado, plazo=14.0)
