@@ -49,8 +49,15 @@ POINTS = (
     "venta_automatica.despues_de_tomar",
     "venta_automatica.antes_de_confirmar",
     "venta_automatica.despues_de_confirmar",
+    "renovacion.al_solicitar",
+    "renovacion.al_aplicar",
+    "renovacion.al_devolver",
+    "renovacion.al_vigilar",
+    "renovacion.al_extender",
     "cargo.al_cobrar",
     "cargo.al_devolver",
+    "correos.despues_de_enviar",
+    "auditoria.antes_de_sellar",
 )
 
 

@@ -33,6 +33,10 @@ RUTAS = (
     "operacion",
     "lco",
     "ilimitadas",
+    "publico",
+    "altas",
+    "conversiones",
+    "auditoria",
 )
 
 

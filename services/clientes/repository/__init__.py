@@ -1,6 +1,9 @@
 """All of clientes' SQL, a module per capability; `Repositorio` is all of them in one transaction."""
 
+from services.clientes.repository.altas import Altas
+from services.clientes.repository.auditoria import Auditoria
 from services.clientes.repository.clientes import Clientes
+from services.clientes.repository.conversiones import Conversiones
 from services.clientes.repository.correos import Correos
 from services.clientes.repository.cuentas import Cuentas
 from services.clientes.repository.distribuidores import Distribuidores
@@ -8,6 +11,7 @@ from services.clientes.repository.limites import Limites
 from services.clientes.repository.llaves_api import LlavesApi
 from services.clientes.repository.perfiles import Perfiles
 from services.clientes.repository.registro import Registros
+from services.clientes.repository.renovaciones import RenovacionesDeCuenta
 from services.clientes.repository.segundo_factor import SegundosFactores
 from services.clientes.repository.sesiones import Sesiones
 from services.clientes.repository.tokens import Tokens
@@ -20,9 +24,13 @@ class Repositorio(
     Sesiones,
     Cuentas,
     Distribuidores,
+    RenovacionesDeCuenta,
     Clientes,
+    Altas,
+    Conversiones,
     Correos,
     Tokens,
+    Auditoria,
     Limites,
     LlavesApi,
 ):

@@ -9,9 +9,13 @@ from nameko.rpc import rpc
 
 from services.clientes.credenciales import CredencialesReales
 from services.clientes.repository import Repositorio
+from services.clientes.service.altas import Altas
+from services.clientes.service.auditoria import Auditoria
 from services.clientes.service.clientes import Clientes
+from services.clientes.service.conversiones import Conversiones
 from services.clientes.service.correos import Correos
 from services.clientes.service.cuentas import Cuentas
+from services.clientes.service.distribuidores import Distribuidores
 from services.clientes.service.perfiles import Perfiles
 from services.clientes.service.registro import Registro
 from services.clientes.service.segundo_factor import SegundoFactor
@@ -39,8 +43,12 @@ class ClientesService(
     Registro,
     SegundoFactor,
     Cuentas,
+    Distribuidores,
     Clientes,
+    Altas,
+    Conversiones,
     Correos,
+    Auditoria,
 ):
     """Perfiles, sessions, the tree of cuentas maestras, and their clientes."""
 

@@ -1,7 +1,10 @@
 """Contracts of clientes, a module per capability."""
 
+from shared.contracts.clientes.altas import *  # noqa: F403
+from shared.contracts.clientes.auditoria import *  # noqa: F403
 from shared.contracts.clientes.campos import SIN_NULOS as SIN_NULOS
 from shared.contracts.clientes.clientes import *  # noqa: F403
+from shared.contracts.clientes.conversiones import *  # noqa: F403
 from shared.contracts.clientes.correos import *  # noqa: F403
 from shared.contracts.clientes.cuentas import *  # noqa: F403
 from shared.contracts.clientes.perfiles import *  # noqa: F403
@@ -9,3 +12,5 @@ from shared.contracts.clientes.registro import *  # noqa: F403
 from shared.contracts.clientes.segundo_factor import *  # noqa: F403
 from shared.contracts.clientes.llaves_api import *  # noqa: F403
 from shared.contracts.clientes.sesiones import *  # noqa: F403
+from shared.contracts.clientes.renovaciones import *  # noqa: F403
+from shared.contracts.clientes.distribuidores import *  # noqa: F403

@@ -1,0 +1,74 @@
+"""The audit log: entries arrive from every service; a CM reads its own, the root the platform's."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from shared import pagination
+from shared.contracts import clientes as c
+from shared.contracts.eventos import AsientoDeAuditoria
+from shared.errors import campo_invalido
+from shared.persistence.uow import UnitOfWork
+
+if TYPE_CHECKING:
+    from services.clientes.repository import Repositorio
+
+    Uow = UnitOfWork[Repositorio]
+
+_PLATAFORMA = UUID(int=0)
+
+
+def anotar_asiento(uow: Uow, asiento: AsientoDeAuditoria) -> None:
+    """Keep an entry. A repeat is known by its id, besides the inbox."""
+    uow.repo.anotar_asiento(asdict(asiento))
+
+
+def listar_auditoria(uow: Uow, p: c.ListarAuditoria) -> c.PaginaAuditoria:
+    """One page of a CM's log, newest first."""
+    return _pagina(uow, p.cuenta_id, p)
+
+
+def listar_auditoria_de_plataforma(uow: Uow, p: c.ListarAuditoriaDePlataforma) -> c.PaginaAuditoria:
+    """One page of what belongs to no CM, newest first. The gateway asks it for the root alone."""
+    return _pagina(uow, None, p)
+
+
+def _pagina(
+    uow: Uow, cuenta_id: UUID | None, p: c.ListarAuditoria | c.ListarAuditoriaDePlataforma
+) -> c.PaginaAuditoria:
+    limite = pagination.limite_valido(p.limite)
+    if p.desde is not None and p.hasta is not None and p.desde >= p.hasta:
+        raise campo_invalido("hasta", "Debe ser posterior a desde.")
+    lugar = pagination.posicion(p.cursor)
+    filtros = {k: getattr(p, k) for k in ("actor", "accion", "objeto", "desde", "hasta")}
+    for campo, valor in filtros.items():
+        if isinstance(valor, str) and "\0" in valor:
+            raise campo_invalido(campo, "Contiene un carácter que no se admite.")
+    filas = uow.repo.pagina_auditoria(
+        cuenta_id, filtros, None if lugar is None else (lugar.en, lugar.id), limite + 1
+    )
+    pagina = filas[:limite]
+    return c.PaginaAuditoria(
+        datos=[
+            c.Asiento(
+                id=f.id,
+                en=f.en_texto,
+                accion=f.accion,
+                actor_tipo=f.actor_tipo,
+                actor=f.actor,
+                ip=f.ip,
+                correlacion=f.correlacion,
+                objeto=f.objeto,
+                resultado=f.resultado,
+                detalle=f.detalle,
+                cadena=f.cuenta_id or _PLATAFORMA,
+                secuencia=f.secuencia,
+                anterior=None if f.anterior is None else bytes(f.anterior).hex(),
+                sello=None if f.sello is None else bytes(f.sello).hex(),
+            )
+            for f in pagina
+        ],
+        siguiente=pagination.Posicion(pagina[-1].en, pagina[-1].id).cursor() if len(filas) > limite else None,
+    )
