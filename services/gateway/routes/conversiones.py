@@ -1,0 +1,40 @@
+"""A cliente becomes a distributor of the CM."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask.views import MethodView
+from flask_smorest import Blueprint
+
+from services.gateway.auth import requiere_sesion
+from services.gateway.contexto import actual, clave_idempotencia, llamar
+from services.gateway.schemas import esquema_de
+from shared.contracts import clientes as c
+
+blp = Blueprint("conversiones", __name__, description="Conversión de clientes en distribuidores")
+
+
+@blp.route("/v1/clientes/<int:nic>/conversion")
+class Conversiones(MethodView):
+    @requiere_sesion("administrador")
+    @blp.arguments(esquema_de(c.ConvertirCliente, "nic"))
+    @blp.response(201, esquema_de(c.Conversion))
+    def post(self, datos: dict[str, Any], nic: int) -> Any:
+        """Convierte un cliente en distribuidor de la cuenta, con sus CTI, saldos e historia. Irreversible.
+
+        Si el cliente tiene perfil principal, éste será el titular. Si no, indique el correo y el móvil de quien lo
+        será: le llegará un correo para confirmarlo. Necesita el MKL Multi-nivel.
+        """
+        yo = actual()
+        return llamar(
+            c.CONVERTIR_CLIENTE,
+            c.ConvertirCliente(
+                clave=clave_idempotencia(),
+                cuenta_id=yo.cuenta_id,
+                actor=yo.perfil_id,
+                # A number that no bigint holds is nobody's NIC: let it be one that does not exist.
+                nic=nic if nic < 2**63 else 0,
+                **datos,
+            ),
+        )
