@@ -11,15 +11,18 @@ import base64
 import binascii
 import json
 import re
+from calendar import monthrange
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NoReturn, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from shared.errors import Codigo, DomainError, campo_invalido
+from shared.money import centavos
 
 #: Contracts are kept by the calendar of Induxsoft.
 ZONA = ZoneInfo("America/Mexico_City")
@@ -99,6 +102,7 @@ class Mkl:
     producto: str
     inicia_en: date
     vence_en: date
+    precio_anual: Decimal = Decimal(0)
 
     def vigente(self, hoy: date) -> bool:
         """It is in force on that day."""
@@ -173,6 +177,24 @@ def plazo_valido(inicia_en: date, vence_en: date) -> None:
     """A contract ends on or after the day on which it starts. Raises `datos_invalidos`."""
     if vence_en < inicia_en:
         raise campo_invalido("vence_en", "El contrato no puede vencer antes de iniciar.")
+
+
+def meses_restantes(desde: date, hasta: date) -> int:
+    """Months from a day through another, both included; a started month counts whole (domain: Distributors).
+
+    Months run from the day `desde`: from 31 January, February's ends on its last day. 0 when `hasta` is before.
+    """
+    if hasta < desde:
+        return 0
+    enteros = (hasta.year - desde.year) * 12 + hasta.month - desde.month
+    # The month that began on the day `desde` of hasta's month has started by then, also where that day does not exist.
+    dia = min(desde.day, monthrange(hasta.year, hasta.month)[1])
+    return enteros + (1 if hasta.day >= dia else 0)
+
+
+def precio_prorrateado(precio_anual: Decimal, desde: date, hasta: date) -> Decimal:
+    """What a contract bought midway costs: price × remaining months / 12, half-up to the centavo; a year at most."""
+    return centavos(precio_anual * min(12, meses_restantes(desde, hasta)) / 12)
 
 
 def contrato_requerido(producto: str) -> DomainError:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import ARRAY, MetaData, Text, func
+from sqlalchemy import ARRAY, MetaData, Numeric, Text, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.persistence import base
@@ -47,6 +48,7 @@ class MklModel(Base):
     producto: Mapped[str]
     inicia_en: Mapped[date]
     vence_en: Mapped[date]
+    precio_anual: Mapped[Decimal] = mapped_column(Numeric(12, 2), server_default="0")
     creado_en: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import date, datetime
 from uuid import UUID
@@ -69,8 +70,29 @@ class Repositorio:
                 producto=m.producto,
                 inicia_en=m.inicia_en,
                 vence_en=m.vence_en,
+                precio_anual=m.precio_anual,
             )
             for m in self._session.scalars(consulta)
+        ]
+
+    def extender(self, cuenta_id: UUID, ids: Sequence[UUID], hasta: date) -> list[Mkl]:
+        """Let these contracts of the CM end on that day, unless they end later; those that changed."""
+        cambiados = self._session.scalars(
+            update(MklModel)
+            .where(MklModel.cuenta_id == cuenta_id, MklModel.id.in_(ids), MklModel.vence_en < hasta)
+            .values(vence_en=hasta)
+            .returning(MklModel)
+        )
+        return [
+            Mkl(
+                id=m.id,
+                cuenta_id=m.cuenta_id,
+                producto=m.producto,
+                inicia_en=m.inicia_en,
+                vence_en=m.vence_en,
+                precio_anual=m.precio_anual,
+            )
+            for m in cambiados
         ]
 
     def hay_contrato(self, cuenta_id: UUID, producto: str, dia: date) -> bool:

@@ -16,7 +16,12 @@ from services.licencias.keyring import LlaveroPem
 from services.licencias.repository import Repositorio
 from shared.config import settings
 from shared.contracts import licencias as c
-from shared.contracts.eventos import CLIENTE_CONVERTIDO, CLIENTE_CREADO, CUENTA_MAESTRA_CREADA
+from shared.contracts.eventos import (
+    CLIENTE_CONVERTIDO,
+    CLIENTE_CREADO,
+    CUENTA_MAESTRA_CREADA,
+    CUENTA_RENOVADA,
+)
 from shared.messaging.bus import Bus, BusWorker
 from shared.messaging.events import event
 from shared.messaging.wire import WireError
@@ -97,6 +102,11 @@ class LicenciasService:
     def on_cliente_convertido_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
         """Note whose the cliente is now."""
         self.bus.consume(CLIENTE_CONVERTIDO, evento_id, carga, use_cases.pasar_cliente_a_su_cuenta)
+
+    @event(CUENTA_RENOVADA)
+    def on_cuenta_renovada_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
+        """Let the CM's contracts end with it."""
+        self.bus.consume(CUENTA_RENOVADA, evento_id, carga, use_cases.renovar_contratos)
 
 
 SERVICE = LicenciasService

@@ -14,8 +14,17 @@ from services.licencias.domain import CodigoValidacion, Llavero
 from shared import pagination
 from shared.contracts import licencias as c
 from shared.contracts.base import Vacio
-from shared.contracts.eventos import ClienteConvertido, ClienteCreado, CuentaMaestraCreada
+from shared.contracts.eventos import (
+    MKL_CONTRATADA,
+    ClienteConvertido,
+    ClienteCreado,
+    CuentaMaestraCreada,
+    CuentaRenovada,
+    MklContratada,
+)
+from shared.crash import crash_point
 from shared.errors import Codigo, DomainError, no_encontrado
+from shared.money import importe
 from shared.persistence.uow import UnitOfWork
 
 if TYPE_CHECKING:
@@ -29,9 +38,15 @@ def contratar_mkl(uow: UnitOfWork[Repositorio], p: c.ContratarMkl) -> c.Mkl:
     domain.plazo_valido(inicia_en, p.vence_en)
     producto = domain.producto_valido(p.producto)
     mkl = domain.Mkl(
-        id=uuid4(), cuenta_id=p.cuenta_id, producto=producto, inicia_en=inicia_en, vence_en=p.vence_en
+        id=uuid4(),
+        cuenta_id=p.cuenta_id,
+        producto=producto,
+        inicia_en=inicia_en,
+        vence_en=p.vence_en,
+        precio_anual=importe(p.precio_anual, "precio_anual"),
     )
     uow.repo.contratar(mkl)
+    _contar(uow, mkl)
     return _mkl(mkl, uow.ahora)
 
 
@@ -140,6 +155,13 @@ def pasar_cliente_a_su_cuenta(uow: UnitOfWork[Repositorio], e: ClienteConvertido
         raise DomainError(Codigo.CONFLICTO, f"El cliente {e.nic} todavía no llega.")
 
 
+def renovar_contratos(uow: UnitOfWork[Repositorio], e: CuentaRenovada) -> None:
+    """The CM paid a further year with these contracts: they end with it. Told to clientes as they are now."""
+    for mkl in uow.repo.extender(e.cuenta_id, e.mkl, e.vence_en):
+        _contar(uow, mkl)
+    crash_point("renovacion.al_extender")
+
+
 def anotar_cuenta(uow: UnitOfWork[Repositorio], e: CuentaMaestraCreada) -> None:
     """Remember a CM and its parent."""
     uow.repo.anotar_cuenta(domain.Cuenta(cuenta_id=e.cuenta_id, padre_id=e.padre_id, nombre=e.nombre))
@@ -152,6 +174,20 @@ def _cliente(uow: UnitOfWork[Repositorio], p: c.GenerarLicencia | c.ListarLicenc
     return cliente
 
 
+def _contar(uow: UnitOfWork[Repositorio], mkl: domain.Mkl) -> None:
+    uow.publish(
+        MKL_CONTRATADA,
+        MklContratada(
+            mkl_id=mkl.id,
+            cuenta_id=mkl.cuenta_id,
+            producto=mkl.producto,
+            inicia_en=mkl.inicia_en,
+            vence_en=mkl.vence_en,
+            precio_anual=mkl.precio_anual,
+        ),
+    )
+
+
 def _mkl(m: domain.Mkl, ahora: datetime) -> c.Mkl:
     return c.Mkl(
         id=m.id,
@@ -159,6 +195,7 @@ def _mkl(m: domain.Mkl, ahora: datetime) -> c.Mkl:
         inicia_en=m.inicia_en,
         vence_en=m.vence_en,
         vigente=m.vigente(domain.dia_en_mexico(ahora)),
+        precio_anual=m.precio_anual,
     )
 
 

@@ -17,6 +17,8 @@ from shared.contracts.eventos import (
     COBRO_DEVUELTO,
     COBRO_SOLICITADO,
     CUENTA_MAESTRA_CREADA,
+    RENOVACION_COBRO_DEVUELTO,
+    RENOVACION_COBRO_SOLICITADO,
 )
 from shared.ledger import sealing
 from shared.logging import get_logger
@@ -78,6 +80,16 @@ class PuntosService:
     def on_cobro_solicitado_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
         """Charge a CM, or refuse."""
         self.bus.consume(COBRO_SOLICITADO, evento_id, carga, use_cases.cobrar)
+
+    @event(RENOVACION_COBRO_SOLICITADO)
+    def on_clientes_cobro_solicitado_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
+        """Charge the renewal of a CM, or refuse."""
+        self.bus.consume(RENOVACION_COBRO_SOLICITADO, evento_id, carga, use_cases.cobrar)
+
+    @event(RENOVACION_COBRO_DEVUELTO)
+    def on_clientes_cobro_devuelto_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
+        """Give the charge of a renewal back."""
+        self.bus.consume(RENOVACION_COBRO_DEVUELTO, evento_id, carga, use_cases.devolver)
 
     @event(COBRO_DEVUELTO)
     def on_cobro_devuelto_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:

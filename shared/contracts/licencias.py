@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from uuid import UUID
 
 from shared.contracts.base import PeticionConClave, Rpc, Vacio
@@ -18,17 +19,22 @@ class Mkl:
     inicia_en: date
     vence_en: date
     vigente: bool
+    precio_anual: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ContratarMkl(PeticionConClave):
-    """Record a contract that was paid. Without `inicia_en` it starts today."""
+    """Record a contract that was paid. Without `inicia_en` it starts today.
+
+    `precio_anual`: what a whole year costs in puntos, which each renewal of the CM pays.
+    """
 
     cuenta_id: UUID
     actor: UUID | None = None
     producto: str
     vence_en: date
     inicia_en: date | None = None
+    precio_anual: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, kw_only=True)

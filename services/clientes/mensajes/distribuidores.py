@@ -107,7 +107,7 @@ def vencida(cuenta: str, vence_en: datetime) -> Mensaje:
 
 
 def renovada(cuenta: str, vence_en: datetime, suspendida: bool) -> Mensaje:
-    parrafos = (f"«{cuenta}» se renovó con sus contratos y ahora vence el {en_palabras(vence_en)}.",)
+    parrafos: tuple[str, ...] = (f"«{cuenta}» se renovó con sus contratos y ahora vence el {en_palabras(vence_en)}.",)
     if suspendida:
         parrafos += ("Sigue suspendida: comuníquese con su distribuidor para reactivarla.",)
     return Mensaje(asunto=f"Su Cuenta Maestra «{cuenta}» se renovó", parrafos=parrafos)

@@ -107,6 +107,11 @@ class Distribuidores(Base):
         consulta = select(tabla(CuentaMaestra)).where(CuentaMaestra.cuenta_id == cuenta_id)
         return self.una(CuentaGuardada, consulta.with_for_update(read=True))
 
+    def tomar_cuenta(self, cuenta_id: UUID) -> CuentaGuardada | None:
+        """A CM that nobody else changes until this transaction ends."""
+        consulta = select(tabla(CuentaMaestra)).where(CuentaMaestra.cuenta_id == cuenta_id)
+        return self.una(CuentaGuardada, consulta.with_for_update())
+
     def tiene_capacidad(self, cuenta_id: UUID, producto: str, dia: date) -> bool:
         """A contract of the CM for that product is in force on that day."""
         return bool(self.session.scalar(_TIENE, {"cuenta_id": cuenta_id, "producto": producto, "dia": dia}))

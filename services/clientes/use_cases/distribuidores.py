@@ -113,7 +113,7 @@ def actuar(
     vence_en = cuenta.vence_en
     if accion is Accion.ACTIVAR:
         vence_en = vigencia.primer_vencimiento(uow.ahora)
-    elif accion is Accion.REACTIVAR and _paso(vence_en, uow.ahora):
+    elif accion is Accion.REACTIVAR and vence_en is not None and _paso(vence_en, uow.ahora):
         raise DomainError(
             Codigo.CONFLICTO,
             f"La cuenta venció el {vigencia.en_palabras(vence_en)} mientras estaba suspendida. Renuévela y después"
@@ -241,8 +241,8 @@ def _repetida(uow: Uow, padre: CuentaGuardada, datos: DatosDeAlta, origen: Orige
     return alargada
 
 
-def _paso(vence_en: datetime | None, ahora: datetime) -> bool:
-    return vence_en is not None and vence_en < vigencia.corte_de_vencidas(ahora)
+def _paso(vence_en: datetime, ahora: datetime) -> bool:
+    return vence_en < vigencia.corte_de_vencidas(ahora)
 
 
 def _mensaje(cuenta: CuentaGuardada, accion: Accion, motivo: str | None, ahora: datetime) -> Mensaje:

@@ -22,6 +22,7 @@ class Espera(StrEnum):
 
     EXISTENCIA = "existencia"
     TOPE = "tope"
+    CUENTA = "cuenta"
 
 
 class Decision(StrEnum):
@@ -30,6 +31,7 @@ class Decision(StrEnum):
     NADA = "nada"
     VENDER = "vender"
     TOPE = "tope"
+    CUENTA = "cuenta"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +59,16 @@ def mes_de(en: datetime) -> date:
     return en.astimezone(ZONA).date().replace(day=1)
 
 
-def decidir(orden: Orden, saldo: int, bloqueada: bool, mes: date) -> Decision:
+def decidir(orden: Orden, saldo: int, bloqueada: bool, mes: date, cm_activa: bool = True) -> Decision:
     """Whether a sale is due (domain: Stamping, 9): the balance is below the minimum, and the CTI may be used.
 
-    One sale adds `abonar` once, even if the balance stays below: the next debit finds it so again.
+    One sale adds `abonar` once, even if the balance stays below: the next debit finds it so again. A CM that is not
+    active sells nothing; its sales go on when it is (domain: Distributors).
     """
     if bloqueada or saldo >= orden.minimo:
         return Decision.NADA
+    if not cm_activa:
+        return Decision.CUENTA
     vendido = orden.vendido if orden.mes == mes else 0
     if orden.tope_mensual is not None and vendido + orden.abonar > orden.tope_mensual:
         return Decision.TOPE
@@ -114,8 +119,16 @@ def aviso_tope(orden: Orden) -> str:
     )
 
 
+def aviso_cuenta(estado: str) -> str:
+    """What a CM reads, once, when its automatic sales stop because of its state."""
+    return (
+        f"Sus ventas automáticas se detuvieron porque su Cuenta Maestra está en estado «{estado}». Seguirán solas en"
+        " cuanto esté activa; mientras, sus clientes timbran con lo que tienen."
+    )
+
+
 def estado(espera: str | None, bloqueada: bool) -> str:
-    """A standing order's state in lists: activa, cti_bloqueada, sin_existencia or tope_alcanzado."""
+    """A standing order's state in lists: activa, cti_bloqueada, sin_existencia, tope_alcanzado or cuenta_no_activa."""
     if bloqueada:
         return "cti_bloqueada"
     match espera:
@@ -123,5 +136,7 @@ def estado(espera: str | None, bloqueada: bool) -> str:
             return "sin_existencia"
         case Espera.TOPE:
             return "tope_alcanzado"
+        case Espera.CUENTA:
+            return "cuenta_no_activa"
         case _:
             return "activa"

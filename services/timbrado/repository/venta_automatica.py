@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -14,11 +14,15 @@ from services.timbrado.domain.venta_automatica import Orden
 from services.timbrado.repository.base import Base
 
 #: What may be due, unlocked: the queue; what waits for stock and may have it, oldest first; what waited for a month
-#: that is over. The recursion goes from stock to stock over the partial index, so that nothing waiting costs nothing.
+#: that is over; what waited for a CM that is active again. The recursions go from stock to stock, and from CM to CM, over
+#: the partial indexes, so that nothing waiting costs nothing.
 _DUE = text(
     "WITH RECURSIVE esperadas AS (SELECT min(existencia_id) AS id FROM ventas_automaticas WHERE espera = 'existencia'"
     " UNION ALL SELECT (SELECT min(v.existencia_id) FROM ventas_automaticas v WHERE v.espera = 'existencia'"
-    " AND v.existencia_id > e.id) FROM esperadas e WHERE e.id IS NOT NULL)"
+    " AND v.existencia_id > e.id) FROM esperadas e WHERE e.id IS NOT NULL),"
+    " detenidas AS ((SELECT cuenta_id AS id FROM ventas_automaticas WHERE espera = 'cuenta' ORDER BY cuenta_id LIMIT 1)"
+    " UNION ALL SELECT (SELECT v.cuenta_id FROM ventas_automaticas v WHERE v.espera = 'cuenta'"
+    " AND v.cuenta_id > d.id ORDER BY v.cuenta_id LIMIT 1) FROM detenidas d WHERE d.id IS NOT NULL)"
     " (SELECT b.cuenta_id AS libro_id, v.existencia_id FROM bajo_umbral b"
     " LEFT JOIN ventas_automaticas v ON v.libro_id = b.cuenta_id ORDER BY b.desde LIMIT :limite)"
     " UNION (SELECT v.libro_id, v.existencia_id FROM esperadas e"
@@ -26,6 +30,19 @@ _DUE = text(
     " (SELECT * FROM ventas_automaticas w WHERE w.espera = 'existencia' AND w.existencia_id = c.id"
     " AND w.abonar <= c.saldo - c.retenido ORDER BY w.espera_desde, w.cti LIMIT :limite) v LIMIT :limite)"
     " UNION (SELECT libro_id, existencia_id FROM ventas_automaticas WHERE espera = 'tope' AND mes < :mes LIMIT :limite)"
+    " UNION (SELECT v.libro_id, v.existencia_id FROM detenidas d"
+    " JOIN cuentas_maestras m ON m.cuenta_id = d.id AND m.estado = 'activo' CROSS JOIN LATERAL"
+    " (SELECT * FROM ventas_automaticas w WHERE w.espera = 'cuenta' AND w.cuenta_id = m.cuenta_id"
+    " ORDER BY w.cti LIMIT :limite) v LIMIT :limite)"
+)
+#: A row that is not there is of a CM that nothing was told of, which is active.
+_INACTIVE = text(
+    "SELECT cuenta_id, estado, version FROM cuentas_maestras WHERE cuenta_id = ANY(:ids) AND estado <> 'activo'"
+)
+_STANDING = text(
+    "INSERT INTO cuentas_maestras AS c (cuenta_id, estado, version, cambiada_en) VALUES (:id, :estado, :version, :en)"
+    " ON CONFLICT (cuenta_id) DO UPDATE SET estado = excluded.estado, version = excluded.version,"
+    " cambiada_en = excluded.cambiada_en WHERE excluded.version > c.version"
 )
 _LOCK = text(
     "SELECT v.cti, c.nic, c.cliente_id, v.cuenta_id, v.libro_id, v.existencia_id, v.minimo, v.abonar, v.importe,"
@@ -87,6 +104,15 @@ class VentasAutomaticas(Base):
     def ventas_por_atender(self, mes: date, limite: int) -> list[tuple[int, int | None]]:
         """(account of the CTI, account of its stock) that may be due, at most `limite` of each kind; unlocked."""
         return [(r[0], r[1]) for r in self._session.execute(_DUE, {"mes": mes, "limite": limite})]
+
+    def cuentas_no_activas(self, ids: Collection[UUID]) -> dict[UUID, tuple[str, int]]:
+        """Those of these CMs that are not active: CM → (state, version)."""
+        filas = self._session.execute(_INACTIVE, {"ids": list(ids)})
+        return {f.cuenta_id: (f.estado, f.version) for f in filas}
+
+    def anotar_cuenta_maestra(self, cuenta_id: UUID, estado: str, version: int, en: datetime) -> None:
+        """How a CM stands, unless something newer is known."""
+        self._session.execute(_STANDING, {"id": cuenta_id, "estado": estado, "version": version, "en": en})
 
     def tomar_ordenes(self, libros: Sequence[int]) -> list[Orden]:
         """Standing orders by the CTI's account, locked, those that wait longest first. Lock the accounts before."""

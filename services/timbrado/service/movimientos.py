@@ -142,6 +142,10 @@ class Movimientos:
         self.bus.consume(ev.CUENTA_MAESTRA_CREADA, evento_id, carga, cuentas.abrir_existencia)
         self.bus.consume(ev.CUENTA_MAESTRA_CREADA, evento_id, carga, conciliacion_pac.recordar_raiz)
 
+    @event(ev.CUENTA_MAESTRA_CAMBIADA)
+    def on_cuenta_maestra_cambiada_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
+        self.bus.consume(ev.CUENTA_MAESTRA_CAMBIADA, evento_id, carga, venta_automatica.anotar_cuenta)
+
     @timer(interval=1)
     def vender_automaticamente(self) -> None:
         try:

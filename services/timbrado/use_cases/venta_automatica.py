@@ -66,23 +66,31 @@ def atender(uow: UnitOfWork[Repositorio]) -> int:
     propias = [o for o in ordenes if o.libro_id not in ajenas and (o.libro_id in desde or o.espera)]
     if not propias:
         return 0
-    lote = _repartir(propias, cuentas, mes)
+    inactivas = uow.repo.cuentas_no_activas({o.cuenta_id for o in propias})
+    lote = _repartir(propias, cuentas, mes, inactivas)
     _transferir(uow, lote)
     _anotar(uow, lote, mes)
-    _avisar(uow, lote.esperar, desde, mes)
+    _avisar(uow, lote.esperar, desde, mes, inactivas)
     crash_point("venta_automatica.antes_de_confirmar")
     return len(lote.vender)
 
 
-def _repartir(ordenes: Sequence[Orden], cuentas: Mapping[int, Cuenta], mes: date) -> _Lote:
+def _repartir(
+    ordenes: Sequence[Orden],
+    cuentas: Mapping[int, Cuenta],
+    mes: date,
+    inactivas: Mapping[UUID, tuple[str, int]],
+) -> _Lote:
     lote = _Lote()
     for o in ordenes:
         cuenta = cuentas[o.libro_id]
-        match reglas.decidir(o, cuenta.saldo, cuenta.bloqueada, mes):
+        match reglas.decidir(o, cuenta.saldo, cuenta.bloqueada, mes, o.cuenta_id not in inactivas):
             case Decision.VENDER:
                 lote.vender.append((o, uuid4()))
             case Decision.TOPE:
                 lote.esperar.append((o, Espera.TOPE))
+            case Decision.CUENTA:
+                lote.esperar.append((o, Espera.CUENTA))
             case Decision.NADA:
                 lote.soltar.append(o)
     return lote
@@ -141,19 +149,29 @@ def _avisar(
     esperas: Sequence[tuple[Orden, Espera]],
     desde: Mapping[int, datetime],
     mes: date,
+    inactivas: Mapping[UUID, tuple[str, int]],
 ) -> None:
-    """Once per crossing when stock lacks, once per month when the cap is reached."""
-    avisos = []
+    """Once per crossing when stock lacks, once per month when the cap is reached, once per CM that is not active."""
+    avisos: list[tuple[UUID, str, str | None, str, str]] = []
     for o, espera in esperas:
         if espera is Espera.TOPE:
             clave = f"venta-automatica:tope:{o.cti}:{mes:%Y-%m}"
             avisos.append((o.cuenta_id, "venta_automatica_tope", o.cti, reglas.aviso_tope(o), clave))
+        elif espera is Espera.CUENTA:
+            estado, version = inactivas[o.cuenta_id]
+            clave = f"venta-automatica:cuenta:{version}"
+            avisos.append((o.cuenta_id, "venta_automatica_cuenta", None, reglas.aviso_cuenta(estado), clave))
         elif o.libro_id in desde:
             clave = f"venta-automatica:existencia:{o.cti}:{desde[o.libro_id].isoformat()}"
             mensaje = reglas.aviso_sin_existencia(o)
             avisos.append((o.cuenta_id, "venta_automatica_sin_existencia", o.cti, mensaje, clave))
     if avisos:
         uow.repo.avisar_varios(avisos)
+
+
+def anotar_cuenta(uow: UnitOfWork[Repositorio], e: ev.CuentaMaestraCambiada) -> None:
+    """How a CM stands; an older word says nothing new. What waited for it is found by the worker's next look."""
+    uow.repo.anotar_cuenta_maestra(e.cuenta_id, e.estado, e.version, e.en)
 
 
 # -- standing orders ---------------------------------------------------------------------------------------
