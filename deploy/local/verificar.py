@@ -1,7 +1,7 @@
 """`make verify`: checks the books of a running system, and says in words what does not hold.
 
 Ledgers sum to zero and are not negative, chains unbroken, one debit per TFD and no TFD without one, no hold
-left behind, no event unpublished, every venta once, one charge per paid year of an ilimitada.
+left behind, no event unpublished, every venta once, one charge per paid year of an ilimitada, audit chains unbroken.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 from sqlalchemy import Engine, text
 
 from deploy.local.cobros import cobros
+from shared.auditoria import sellado
 from shared.ledger import sealing
 from shared.persistence.base import new_engine
 
@@ -74,6 +75,10 @@ def verificar(bases: dict[str, Engine], plazo: float = PLAZO) -> list[str]:
             with bases[servicio].connect() as connection:
                 connection.execute(text("SET statement_timeout = 0"))
                 problemas += [f"{servicio}: {p}" for p in sealing.verify(connection)]
+    if "clientes" in bases:
+        with bases["clientes"].connect() as connection:
+            connection.execute(text("SET statement_timeout = 0"))
+            problemas += [f"clientes: {p}" for p in sellado.verificar(connection)]
     if "timbrado" in bases:
         problemas += [
             f"timbrado: {n} {que}" for que, n in _counts(bases["timbrado"], _STAMPS | _MASIVAS | _AUTOMATICAS)
@@ -92,6 +97,8 @@ def _pendientes(bases: dict[str, Engine]) -> list[str]:
         consultas = {"events not published": "SELECT count(*) FROM outbox"}
         if servicio in ("timbrado", "puntos"):
             consultas |= _PENDING
+        if servicio == "clientes":
+            consultas["audit entries not sealed"] = "SELECT count(*) FROM auditoria_por_sellar"
         if servicio == "timbrado":
             consultas["bulk transfers not finished"] = (
                 "SELECT count(*) FROM transferencias_masivas WHERE terminada_en IS NULL"
