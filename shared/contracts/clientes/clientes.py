@@ -291,5 +291,24 @@ LISTAR_CLIENTES = Rpc("clientes", "listar_clientes_v1", ListarClientes, PaginaCl
 
 
 ASIGNAR_PERFIL_PRINCIPAL = Rpc(
-    "clientes", "asignar_perfil_principal_v1", AsignarPerfilPrincipal, PerfilPrincipal, cambia=True
+    "clientes",
+    "asignar_perfil_principal_v1",
+    AsignarPerfilPrincipal,
+    PerfilPrincipal,
+    cambia=True,
+    sin_aislar="whether the perfil administers a CM is asked of every CM",
 )
+
+
+QUITAR_PERFIL_PRINCIPAL = Rpc(
+    "clientes", "quitar_perfil_principal_v1", QuitarPerfilPrincipal, Cliente, cambia=True
+)
+
+
+CLASIFICAR_CLIENTE = Rpc("clientes", "clasificar_cliente_v1", ClasificarCliente, Cliente, cambia=True)
+
+
+CLASIFICAR_CLIENTES = Rpc("clientes", "clasificar_clientes_v1", ClasificarClientes, Clasificados, cambia=True)
+
+
+EXPORTAR_CLIENTES = Rpc("clientes", "exportar_clientes_v1", ExportarClientes, PiezaDeExportacion)
