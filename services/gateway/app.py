@@ -33,6 +33,8 @@ RUTAS = (
     "operacion",
     "lco",
     "ilimitadas",
+    "distribuidores",
+    "renovaciones",
     "publico",
     "altas",
     "conversiones",

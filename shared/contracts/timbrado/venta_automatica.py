@@ -47,7 +47,8 @@ class ObtenerVentaAutomatica:
 @dataclass(frozen=True, kw_only=True)
 class VentaAutomatica:
     """A standing order. `estado`: activa, sin_existencia (waits for the CM's stock), tope_alcanzado (waits for the
-    next month), cuenta_no_activa (waits for the CM to be active) or cti_bloqueada. `vendido_en_el_mes` timbres for `importe_del_mes` MXN."""
+    next month), cuenta_no_activa (waits for the CM to be active) or cti_bloqueada. `vendido_en_el_mes` timbres for
+    `importe_del_mes` MXN."""
 
     cti: str
     nic: int
