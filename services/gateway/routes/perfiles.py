@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import marshmallow as ma
-from flask import request
+from flask import Response, request
 from flask.views import MethodView
 from flask_smorest import Blueprint
 from marshmallow import validate
@@ -53,12 +53,12 @@ class Perfiles(MethodView):
     @publica
     @blp.arguments(esquema_de(c.RegistrarPerfil))
     @blp.response(202, description="Se envió un correo; la respuesta es la misma si ya existe un perfil.")
-    def post(self, datos: dict[str, Any]) -> None:
+    def post(self, datos: dict[str, Any]) -> Response:
         """Registra un perfil. Queda sin confirmar hasta abrir el enlace que llega al correo, en 48 horas."""
         limitar("perfiles", origen(ip()), 30, _UNA_HORA)
-        llamar(
-            c.REGISTRAR_PERFIL, c.RegistrarPerfil(clave=clave_opcional("perfil", datos["correo"]), **datos)
-        )
+        clave = clave_opcional("perfil", datos["correo"])
+        llamar(c.REGISTRAR_PERFIL, c.RegistrarPerfil(clave=clave, **datos))
+        return Response(status=202)
 
 
 @blp.route("/v1/perfiles/confirmaciones")
@@ -78,11 +78,12 @@ class Reenvios(MethodView):
     @publica
     @blp.arguments(esquema_de(c.ReenviarConfirmacion))
     @blp.response(202, description="La respuesta es la misma si nadie se registró con ese correo.")
-    def post(self, datos: dict[str, Any]) -> None:
+    def post(self, datos: dict[str, Any]) -> Response:
         """Pide otro enlace de confirmación; los anteriores dejan de servir."""
         limitar("reenvios", origen(ip()), 20, _UNA_HORA)
         clave = clave_opcional("reenvio", datos["correo"])
         llamar(c.REENVIAR_CONFIRMACION, c.ReenviarConfirmacion(clave=clave, **datos))
+        return Response(status=202)
 
 
 @blp.route("/v1/contrasenas/recuperaciones")
@@ -90,11 +91,12 @@ class Recuperaciones(MethodView):
     @publica
     @blp.arguments(esquema_de(c.RecuperarContrasena))
     @blp.response(202, description="La respuesta es la misma si nadie tiene ese correo o móvil.")
-    def post(self, datos: dict[str, Any]) -> None:
+    def post(self, datos: dict[str, Any]) -> Response:
         """Pide por correo un enlace para elegir otra contraseña. Sirve una hora y una vez."""
         limitar("recuperaciones", origen(ip()), 30, _UNA_HORA)
         clave = clave_opcional("recuperar", datos["usuario"])
         llamar(c.RECUPERAR_CONTRASENA, c.RecuperarContrasena(clave=clave, **datos))
+        return Response(status=202)
 
 
 @blp.route("/v1/contrasenas")
