@@ -13,6 +13,7 @@ from services.gateway.auth import requiere_sesion
 from services.gateway.contexto import actual, clave_idempotencia, llamar
 from services.gateway.paso import exigir_paso
 from services.gateway.schemas import Esquema, PaginaArgs, esquema_de, pagina_de
+from shared.contracts import clientes
 from shared.contracts import timbrado as c
 from shared.contracts.base import dump
 
@@ -129,7 +130,13 @@ class CtisDeCliente(MethodView):
     def get(self, args: dict[str, Any], nic: int) -> dict[str, Any]:
         """Cuentas de timbrado de un cliente."""
         peticion = c.ListarCtis(cuenta_id=actual().cuenta_id, nic=_nic(nic), **args)
-        return dump(llamar(c.LISTAR_CTIS, peticion))
+        pagina = llamar(c.LISTAR_CTIS, peticion)
+        if not pagina.datos:
+            # timbrado only knows CTI: whether there is such a cliente, clientes says, with its 404.
+            llamar(
+                clientes.OBTENER_CLIENTE, clientes.ObtenerCliente(cuenta_id=actual().cuenta_id, nic=_nic(nic))
+            )
+        return dump(pagina)
 
     @requiere_sesion(rol="operador")
     @blp.arguments(CtiEntrada)
