@@ -44,11 +44,12 @@ class Sistema:
 
     def sesion(self, papel: str) -> requests.Session:
         """Signed in by bearer token; every POST, PUT, PATCH and DELETE gets an Idempotency-Key."""
+        return self.sesion_de(self.demo[papel]["usuario"], self.demo[papel]["contrasena"])
+
+    def sesion_de(self, usuario: str, contrasena: str) -> requests.Session:
+        """The same for any perfil."""
         s = _Sesion(self.url)
-        r = s.post(
-            "/v1/sesiones",
-            json={"usuario": self.demo[papel]["usuario"], "contrasena": self.demo[papel]["contrasena"]},
-        )
+        r = s.post("/v1/sesiones", json={"usuario": usuario, "contrasena": contrasena})
         assert r.status_code == 201, r.text
         s.headers["Authorization"] = f"Bearer {r.json()['acceso']}"
         return s

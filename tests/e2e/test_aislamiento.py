@@ -1,0 +1,223 @@
+"""A stranger walks every route with someone else's ids and finds nothing; no list shows it what is not its own.
+
+A route that is neither in the walk nor declared as naming no object fails here: `recorrido_de_aislamiento.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import requests
+
+from shared.contracts import clientes as cl
+from shared.contracts import licencias as li
+from shared.contracts import puntos as pu
+from shared.contracts import timbrado as ti
+from shared.errors import DomainError
+from shared.messaging.rpc_client import RpcClient
+from tests.e2e.recorrido_de_aislamiento import APARTE, CONSULTAS, PASOS, PROPIAS, Paso
+from tests.matriz_de_roles import del_codigo
+from tests.sistema import Sistema, hasta
+
+Sesion = requests.Session
+
+
+@dataclass
+class Partes:
+    """The owner with one object of every kind, and a stranger with a CM of its own."""
+
+    duena: Sesion
+    ajena: Sesion
+    objetos: dict[str, Any]
+
+
+def _bien(r: requests.Response) -> Any:
+    assert r.status_code < 300, f"{r.request.method} {r.request.url}: {r.text}"
+    return r.json() if r.content else None
+
+
+@pytest.fixture(scope="module")
+def partes(sistema: Sistema) -> Partes:
+    duena = sistema.sesion("distribuidor")
+    return Partes(duena, _ajena(sistema), _objetos(sistema, duena))
+
+
+def _ajena(sistema: Sistema) -> Sesion:
+    """Another distributor of the root, as capable as the owner."""
+    bus = RpcClient(sistema.instalacion.amqp_url)
+    try:
+        raiz = sistema.sesion("raiz").get("/v1/cuenta").json()["cuenta_id"]
+        clave, contrasena = uuid4().hex, uuid4().hex
+        correo = f"ajena-{clave[:8]}@otra.example"
+        perfil = bus.llamar(
+            cl.CREAR_PERFIL,
+            cl.CrearPerfil(
+                clave=clave,
+                nombre="Persona Ajena",
+                correo=correo,
+                movil=f"+5299{int(clave[:8], 16) % 10**8:08d}",
+                contrasena=contrasena,
+            ),
+        )
+        cuenta = bus.llamar(
+            cl.CREAR_CUENTA_MAESTRA,
+            cl.CrearCuentaMaestra(
+                clave=clave, padre_id=raiz, nombre="Otra Distribuidora", titular_perfil_id=perfil.perfil_id
+            ),
+        ).cuenta_id
+        _abastecer(bus, clave, raiz, cuenta)
+    finally:
+        bus.close()
+    return sistema.sesion_de(correo, contrasena)
+
+
+def _abastecer(bus: RpcClient, clave: str, raiz: Any, cuenta: Any) -> None:
+    """Stock, puntos and contracts: it is refused for whose the object is, and for nothing else."""
+    for contrato, peticion in (
+        (
+            ti.ABASTECER,
+            ti.Abastecer(clave=clave, cuenta_id=raiz, destino_id=cuenta, cantidad=1000, importe=Decimal(1)),
+        ),
+        (pu.ACREDITAR, pu.Acreditar(clave=clave, cuenta_id=raiz, destino_id=cuenta, puntos=Decimal(9000))),
+        (
+            li.CONTRATAR_MKL,
+            li.ContratarMkl(clave=clave, cuenta_id=cuenta, producto="FACTUDESK", vence_en=date(2099, 1, 1)),
+        ),
+    ):
+        hasta(lambda c=contrato, p=peticion: _llega(bus, c, p))
+
+
+def _llega(bus: RpcClient, contrato: Any, peticion: Any) -> bool:
+    try:
+        bus.llamar(contrato, peticion)
+    except DomainError:
+        return False
+    return True
+
+
+def _objetos(sistema: Sistema, duena: Sesion) -> dict[str, Any]:
+    nic, cti = sistema.demo["cliente"]["nic"], sistema.demo["cti"]["id"]
+    confirmada = {"importe": "1.00", "confirmar": True}
+    for _ in range(2):
+        _bien(duena.post(f"/v1/ctis/{cti}/transferencias", json={"cantidad": 5, **confirmada}))
+    objetos: dict[str, Any] = {
+        "nic": nic,
+        "cti": cti,
+        "correo": "luis@cliente.example",
+        "movil": "+525500000003",
+    }
+    objetos["uuid"] = _bien(sistema.timbrar(sistema.factura()))["uuid"]
+    ventas = hasta(lambda: [v["id"] for v in duena.get("/v1/ventas?estado=por_facturar").json()["datos"]][1:])
+    objetos["venta_id"] = duena.get("/v1/ventas?estado=por_facturar").json()["datos"][0]["id"]
+    objetos["factura_id"] = _bien(
+        duena.post("/v1/facturas", json={"nic": nic, "referencia": "A-1", "ventas": [ventas[-1]]})
+    )["id"]
+    objetos["licencia_id"] = _bien(
+        duena.post(f"/v1/clientes/{nic}/licencias", json={"producto": "FACTUDESK"})
+    )["id"]
+    objetos["llave_id"] = _bien(duena.post(f"/v1/ctis/{cti}/llaves", json={"nombre": "Una"}))["id"]
+    fila = {"cti": cti, "cantidad": 1, "importe": "1.00"}
+    objetos["masiva_id"] = _bien(
+        duena.post("/v1/transferencias-masivas", json={"filas": [fila], "confirmar": True})
+    )["id"]
+    objetos["ilimitada"] = _bien(duena.post(f"/v1/clientes/{nic}/ctis", json={"tipo": "ilimitada"}))["id"]
+    objetos["contratacion_id"] = _bien(
+        duena.post(
+            f"/v1/ctis/{objetos['ilimitada']}/contrataciones",
+            json={"modalidad": "abierta", "precio": "2400.00", "confirmar": True},
+        )
+    )["id"]
+    objetos["aviso_id"] = _aviso(sistema, duena, nic)
+    return objetos
+
+
+def _aviso(sistema: Sistema, duena: Sesion, nic: int) -> str:
+    """The guard freezes a CTI that stamps more than it was told to, and says so."""
+    cti = _bien(duena.post(f"/v1/clientes/{nic}/ctis", json={"tipo": "estandar"}))
+    ruta = f"/v1/ctis/{cti['id']}"
+    _bien(duena.post(f"{ruta}/transferencias", json={"cantidad": 9, "importe": "1.00", "confirmar": True}))
+    _bien(duena.put(f"{ruta}/limites", json={"tope_por_hora": 1}))
+    for _ in range(3):
+        _bien(sistema.timbrar(sistema.factura(), **sistema.basica(cti["contrasena"], cti["id"])))
+    return str(hasta(lambda: duena.get("/v1/avisos").json()["datos"], 40)[0]["id"])
+
+
+def test_every_route_is_in_the_walk_or_names_no_object() -> None:
+    de_sesion = {
+        f"{f.metodo} {f.ruta}" for f in del_codigo() if f.clase == "sesion" and f.de["titular"] == "si"
+    }
+    recorridas = {p.ruta for p in PASOS}
+    assert recorridas & PROPIAS == set()
+    assert de_sesion - recorridas - PROPIAS - APARTE.keys() == set(), (
+        "add them to recorrido_de_aislamiento.py"
+    )
+    assert [t for t in APARTE.values() if t not in globals()] == []
+    assert (recorridas | PROPIAS | APARTE.keys()) - de_sesion == set(), "these routes are gone"
+    assert [r for r in PROPIAS if "{" in r] == []
+
+
+def test_a_strangers_request_finds_nothing_and_the_owners_does(partes: Partes) -> None:
+    mal = [m for p in PASOS if (m := _ajena_mal(partes, p))]
+    mal += [m for p in PASOS if (m := _duena_mal(partes, p))]
+    assert not mal, "\n".join(mal)
+
+
+def test_a_bulk_transfer_refuses_each_foreign_row(partes: Partes) -> None:
+    fila = {"cti": partes.objetos["cti"], "cantidad": 1, "importe": "1.00"}
+    id_ = _bien(partes.ajena.post("/v1/transferencias-masivas", json={"filas": [fila], "confirmar": True}))[
+        "id"
+    ]
+    ruta = f"/v1/transferencias-masivas/{id_}"
+    hecha = hasta(
+        lambda: (m := partes.ajena.get(ruta).json())["estado"] not in {"recibida", "aplicando"} and m
+    )
+    assert (hecha["aplicadas"], hecha["rechazadas"], hecha["timbres"]) == (0, 1, 0)
+    [fila_hecha] = partes.ajena.get(f"{ruta}/filas").json()["datos"]
+    assert fila_hecha["codigo"] == "no_encontrado"
+
+
+def test_no_list_shows_what_is_not_its_own(partes: Partes) -> None:
+    suyos = {str(v) for k, v in partes.objetos.items() if k not in {"correo", "movil"}}
+    mal = []
+    for ruta in sorted(r.partition(" ")[2] for r in PROPIAS if r.startswith("GET ")):
+        r = partes.ajena.get(ruta + CONSULTAS.get(ruta, ""))
+        assert r.status_code == 200, f"{ruta}: {r.text}"
+        mal += [(ruta, x) for x in suyos if f'"{x}"' in r.text or f": {x}," in r.text]
+    assert mal == []
+
+
+def _pedir(quien: Sesion, paso: Paso, objetos: dict[str, Any]) -> requests.Response:
+    metodo, _, ruta = paso.ruta.partition(" ")
+    nombres = {**{k: k for k in objetos}, **paso.ids}
+    url = ruta.format(**{k: objetos[v] for k, v in nombres.items()})
+    return quien.request(metodo, url + paso.consulta, json=_llenar(paso.cuerpo, objetos))
+
+
+def _llenar(valor: Any, objetos: dict[str, Any]) -> Any:
+    if isinstance(valor, dict):
+        return {k: _llenar(v, objetos) for k, v in valor.items()}
+    if isinstance(valor, list):
+        return [_llenar(v, objetos) for v in valor]
+    if isinstance(valor, str) and valor.startswith("{"):
+        return objetos[valor[1:-1]]
+    return valor
+
+
+def _ajena_mal(partes: Partes, paso: Paso) -> str | None:
+    r = _pedir(partes.ajena, paso, partes.objetos)
+    bien = r.status_code in paso.ajena and paso.ajena_dice in r.text
+    return None if bien else f"stranger: {paso.ruta} {r.status_code} {r.text[:200]}"
+
+
+def _duena_mal(partes: Partes, paso: Paso) -> str | None:
+    r = _pedir(partes.duena, paso, partes.objetos)
+    # A conflict with the object's state is an answer about the object; "not found" or "badly asked" is not.
+    mal = r.status_code in {400, 401, 403, 404, 422} or r.status_code >= 500
+    if paso.duena_dice:
+        mal = paso.duena_dice not in r.text
+    return f"owner: {paso.ruta} {r.status_code} {r.text[:200]}" if mal else None
