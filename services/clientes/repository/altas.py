@@ -32,7 +32,7 @@ _PAGINA = (
     " ORDER BY creada_en DESC, llave DESC LIMIT :limite"
 )
 _RAIZ = text("SELECT cuenta_id FROM cuentas_maestras WHERE padre_id IS NULL")
-_AVISO = text("SELECT max(version) FROM avisos_de_privacidad")
+_AVISO = text("SELECT version, texto, publicado_en FROM avisos_de_privacidad ORDER BY version DESC LIMIT 1")
 # Asked for again while it waits to be confirmed: the consent is the latest, and the way is the first.
 _ANOTAR = text(
     "INSERT INTO altas AS a (distribuidor_id, cuenta_id, llave, sitio, aviso_url, aviso_version, creada_en, enviada_en)"
@@ -93,10 +93,10 @@ class Altas(Base):
         id_: UUID | None = self.session.scalar(_RAIZ)
         return id_
 
-    def version_del_aviso(self) -> str | None:
-        """The version in force of Cuenta Maestra's privacy notice."""
-        version = self.session.scalar(_AVISO)
-        return None if version is None else str(version)
+    def aviso_publicado(self) -> tuple[str, str, datetime]:
+        """Version, text and date of Cuenta Maestra's privacy notice in force; the migration published the first."""
+        fila = self.session.execute(_AVISO).one()
+        return str(fila.version), fila.texto, fila.publicado_en
 
     def anotar_alta(
         self,

@@ -44,6 +44,10 @@ class Altas:
         return self.bus.run(c.PERMITIR_ORIGEN, payload, altas.permitir_origen)
 
     @rpc(expected_exceptions=WireError)
+    def leer_aviso_de_privacidad_v1(self, **payload: Any) -> Payload:
+        return self.bus.run(c.LEER_AVISO, payload, altas.leer_aviso)
+
+    @rpc(expected_exceptions=WireError)
     def solicitar_alta_v1(self, **payload: Any) -> Payload:
         return self.bus.run(c.SOLICITAR_ALTA, payload, altas.solicitar_alta)
 

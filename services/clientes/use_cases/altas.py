@@ -102,6 +102,12 @@ def consultar_formulario(uow: Uow, p: c.ConsultarFormulario, credenciales: Crede
     )
 
 
+def leer_aviso(uow: Uow, _: c.LeerAviso) -> c.AvisoPublicado:
+    """The privacy notice in force, for whoever is asked to accept it."""
+    version, texto, publicado_en = uow.repo.aviso_publicado()
+    return c.AvisoPublicado(version=version, texto=texto, publicado_en=publicado_en)
+
+
 def permitir_origen(uow: Uow, p: c.PermitirOrigen) -> c.OrigenPermitido:
     """Whether a browser may let pages of this origin talk to us with this key, or with some key."""
     if p.llave is None:
@@ -186,7 +192,7 @@ def _aviso(uow: Uow, llave: LlaveGuardada | None) -> tuple[str, str]:
     """Privacy notice that the form shows, and its version: the CM's own, or that of Cuenta Maestra."""
     if llave is not None and llave.aviso_url is not None and llave.aviso_version is not None:
         return llave.aviso_url, llave.aviso_version
-    return reglas.RUTA_DEL_AVISO, uow.repo.version_del_aviso() or "1"
+    return reglas.RUTA_DEL_AVISO, uow.repo.aviso_publicado()[0]
 
 
 def _padre(uow: Uow, llave: LlaveGuardada | None) -> CuentaGuardada:

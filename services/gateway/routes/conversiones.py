@@ -9,6 +9,7 @@ from flask_smorest import Blueprint
 
 from services.gateway.auth import requiere_sesion
 from services.gateway.contexto import actual, clave_idempotencia, llamar
+from services.gateway.paso import exigir_paso
 from services.gateway.schemas import esquema_de
 from shared.contracts import clientes as c
 
@@ -26,6 +27,7 @@ class Conversiones(MethodView):
         Si el cliente tiene perfil principal, éste será el titular. Si no, indique el correo y el móvil de quien lo
         será: le llegará un correo para confirmarlo. Necesita el MKL Multi-nivel.
         """
+        exigir_paso()
         yo = actual()
         return llamar(
             c.CONVERTIR_CLIENTE,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import html
+import re
 import time
 from functools import lru_cache
 from pathlib import Path
@@ -193,6 +194,45 @@ class Pagina(MethodView):
         if estado == 200:
             respuesta.make_conditional(request)
         return respuesta
+
+
+@blp.route("/publico/aviso-de-privacidad")
+class Aviso(MethodView):
+    @publica
+    @blp.doc(responses={200: {"description": "El aviso de privacidad vigente, para leerlo."}})
+    def get(self) -> Response:
+        """El aviso de privacidad de Cuenta Maestra, que enlaza el formulario de alta."""
+        limitar("publico-formulario", origen(ip()), *_POR_MINUTO)
+        aviso = llamar(c.LEER_AVISO, c.LeerAviso())
+        pie = f"Versión {aviso.version}, publicada el {aviso.publicado_en:%d/%m/%Y}."
+        cuerpo = (
+            _archivo("aviso.html")[0].decode().replace("{texto}", _parrafos(aviso.texto) + f"<p>{pie}</p>")
+        )
+        respuesta = Response(cuerpo, content_type="text/html; charset=utf-8")
+        respuesta.headers["Content-Security-Policy"] = _CSP_PAGINA.format(marcos="'none'")
+        respuesta.headers["Cache-Control"] = "no-cache"
+        return respuesta
+
+
+def _parrafos(markdown: str) -> str:
+    """Headings, lists and paragraphs; every text is escaped, so that a notice can't carry markup of its own."""
+    bloques: list[tuple[str, str]] = []
+    sigue = False
+    for linea in markdown.splitlines():
+        texto = html.escape(linea.strip())
+        marca, _, resto = texto.partition(" ")
+        if marca in ("#", "##", "###", "-"):
+            bloques.append(("li" if marca == "-" else f"h{len(marca)}", resto))
+            sigue = marca == "-"
+        elif texto and sigue:
+            bloques[-1] = (bloques[-1][0], f"{bloques[-1][1]} {texto}")
+        elif texto:
+            bloques.append(("p", texto))
+            sigue = True
+        else:
+            sigue = False
+    cuerpo = "".join(f"<{etiqueta}>{texto}</{etiqueta}>" for etiqueta, texto in bloques)
+    return re.sub(r"((?:<li>.*?</li>)+)", r"<ul>\1</ul>", cuerpo)
 
 
 def pedir(datos: dict[str, Any], llave: str | None, sitio: str | None) -> Any:

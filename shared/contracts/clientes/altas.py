@@ -182,6 +182,20 @@ class PaginaAltas:
     siguiente: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class LeerAviso:
+    """The privacy notice of Cuenta Maestra, as the form of an alta links it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AvisoPublicado:
+    """`texto` in Markdown: headings, paragraphs and lists."""
+
+    version: str
+    texto: str
+    publicado_en: datetime
+
+
 CREAR_LLAVE_PUBLICA = Rpc("clientes", "crear_llave_publica_v1", CrearLlavePublica, LlavePublica, cambia=True)
 
 
@@ -199,6 +213,9 @@ CONSULTAR_FORMULARIO = Rpc("clientes", "consultar_formulario_v1", ConsultarFormu
 
 
 PERMITIR_ORIGEN = Rpc("clientes", "permitir_origen_v1", PermitirOrigen, OrigenPermitido)
+
+
+LEER_AVISO = Rpc("clientes", "leer_aviso_de_privacidad_v1", LeerAviso, AvisoPublicado)
 
 
 SOLICITAR_ALTA = Rpc("clientes", "solicitar_alta_v1", SolicitarAlta, AltaRecibida, cambia=True)

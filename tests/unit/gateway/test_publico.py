@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import jwt
@@ -35,6 +36,11 @@ class Clientes:
     def llamar_con_marca(self, contrato: Any, p: Any, plazo: float | None = None) -> Any:
         if contrato is c.PERMITIR_ORIGEN:
             return c.OrigenPermitido(permitido=p.origen == SITIO and p.llave in (None, LLAVE)), False
+        if contrato is c.LEER_AVISO:
+            texto = "# Aviso\nDe <b>todos</b>\n- uno\n  dos\n- tres\n\nFin"
+            return c.AvisoPublicado(
+                version="7", texto=texto, publicado_en=datetime(2026, 3, 1, tzinfo=UTC)
+            ), False
         if contrato is c.SOLICITAR_ALTA:
             self.pedidas.append(p)
             return c.AltaRecibida(mensaje="Gracias."), False
@@ -158,6 +164,16 @@ def test_el_formulario_dice_sus_textos_y_no_sus_sitios(http: Client) -> None:
     assert r.headers["Access-Control-Allow-Origin"] == SITIO
     assert set(r.json or {}) == {"llave", "cuenta", "titulo", "aviso_url", "aviso_version", "boleto"}
     assert http.get("/v1/publico/llaves/pk_otra").status_code == 404
+
+
+def test_el_aviso_de_privacidad_se_lee_en_una_pagina(http: Client) -> None:
+    r = http.get("/publico/aviso-de-privacidad")
+    assert (
+        "<h1>Aviso</h1><p>De &lt;b&gt;todos&lt;/b&gt;</p><ul><li>uno dos</li><li>tres</li></ul><p>Fin</p>"
+        in r.text
+    )
+    assert "Versión 7, publicada el 01/03/2026." in r.text
+    assert (r.mimetype, r.headers["X-Frame-Options"]) == ("text/html", "DENY")
 
 
 def test_un_programa_que_llena_todo_no_consigue_nada(http: Client, clientes: Clientes) -> None:
