@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 
 from services.clientes.credenciales import CredencialesReales
 from services.clientes.repository import Repositorio
-from services.clientes.use_cases import clientes, cuentas, perfiles, sesiones
+from services.clientes.use_cases import clientes, cuentas, perfil_principal, perfiles, sesiones
 from shared.contracts import clientes as c
 from shared.contracts.base import dump
 from shared.contracts.eventos import Consumo, TimbresConsumidos
@@ -258,7 +258,7 @@ def asignar(engine: Engine, cuenta_id: UUID, nic: int, p: c.Perfil) -> c.PerfilP
     peticion = c.AsignarPerfilPrincipal(
         clave=str(uuid4()), cuenta_id=cuenta_id, nic=nic, correo=p.correo, movil=p.movil
     )
-    hecho: c.PerfilPrincipal = correr(engine, clientes.asignar_perfil_principal, peticion)
+    hecho: c.PerfilPrincipal = correr(engine, perfil_principal.asignar_perfil_principal, peticion)
     return hecho
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -51,6 +51,46 @@ class Clientes(Base):
             .returning(*tabla(Cliente).c)
         ).one()
         return ClienteGuardado(**fila._mapping)
+
+    def nics_con_rfc(self, cuenta_id: UUID, rfc: str, *, salvo: UUID) -> list[int]:
+        """The first clientes of this CM, but for one, that have an RFC."""
+        consulta = select(Cliente.nic).where(
+            Cliente.cuenta_id == cuenta_id, Cliente.rfc == rfc, Cliente.cliente_id != salvo
+        )
+        return list(self.session.scalars(consulta.order_by(Cliente.nic).limit(3)))
+
+    def tomar_clientes(self, cuenta_id: UUID, nics: Iterable[int]) -> list[ClienteGuardado]:
+        """Those of these NIC that are this CM's, locked in the order of their ids."""
+        consulta = (
+            select(tabla(Cliente))
+            .where(Cliente.cuenta_id == cuenta_id, Cliente.nic.in_(sorted(nics)))
+            .order_by(Cliente.cliente_id)
+            .with_for_update()
+        )
+        return [ClienteGuardado(**fila._mapping) for fila in self.session.execute(consulta)]
+
+    def clasificar(self, ids: Sequence[UUID], etiquetas: Mapping[str, Any]) -> int:
+        """Put labels on locked clientes; how many had others."""
+        cambian = or_(
+            *(getattr(Cliente, campo).is_distinct_from(valor) for campo, valor in etiquetas.items())
+        )
+        hecho = self.session.execute(
+            update(Cliente).where(Cliente.cliente_id.in_(ids), cambian).values(**etiquetas)
+        )
+        return int(hecho.rowcount)  # type: ignore[attr-defined]
+
+    def exportar_clientes(
+        self, cuenta_id: UUID, *, despues_de: int, q: str | None, etiquetas: Mapping[str, Any], limite: int
+    ) -> list[ClienteGuardado]:
+        """In order of NIC, those above `despues_de`."""
+        consulta = select(tabla(Cliente)).where(Cliente.cuenta_id == cuenta_id, Cliente.nic > despues_de)
+        for campo, valor in etiquetas.items():
+            consulta = consulta.where(getattr(Cliente, campo) == valor)
+        if q:
+            campos = (Cliente.nombre, Cliente.nombre_comercial, Cliente.rfc, Cliente.correo, Cliente.cti)
+            consulta = consulta.where(or_(*(campo.icontains(q, autoescape=True) for campo in campos)))
+        filas = self.session.execute(consulta.order_by(Cliente.nic).limit(limite))
+        return [ClienteGuardado(**fila._mapping) for fila in filas]
 
     def listar_clientes(
         self, cuenta_id: UUID, *, q: str | None, antes_de: int | None, limite: int

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from nameko.rpc import rpc
 
-from services.clientes.use_cases import clientes
+from services.clientes.use_cases import clasificacion, clientes, exportacion, perfil_principal
 from shared.contracts import clientes as c
 from shared.contracts.eventos import TIMBRES_CONSUMIDOS
 from shared.messaging.bus import BusWorker
@@ -40,7 +40,23 @@ class Clientes:
 
     @rpc(expected_exceptions=WireError)
     def asignar_perfil_principal_v1(self, **payload: Any) -> Payload:
-        return self.bus.run(c.ASIGNAR_PERFIL_PRINCIPAL, payload, clientes.asignar_perfil_principal)
+        return self.bus.run(c.ASIGNAR_PERFIL_PRINCIPAL, payload, perfil_principal.asignar_perfil_principal)
+
+    @rpc(expected_exceptions=WireError)
+    def quitar_perfil_principal_v1(self, **payload: Any) -> Payload:
+        return self.bus.run(c.QUITAR_PERFIL_PRINCIPAL, payload, perfil_principal.quitar_perfil_principal)
+
+    @rpc(expected_exceptions=WireError)
+    def clasificar_cliente_v1(self, **payload: Any) -> Payload:
+        return self.bus.run(c.CLASIFICAR_CLIENTE, payload, clasificacion.clasificar_cliente)
+
+    @rpc(expected_exceptions=WireError)
+    def clasificar_clientes_v1(self, **payload: Any) -> Payload:
+        return self.bus.run(c.CLASIFICAR_CLIENTES, payload, clasificacion.clasificar_clientes)
+
+    @rpc(expected_exceptions=WireError)
+    def exportar_clientes_v1(self, **payload: Any) -> Payload:
+        return self.bus.run(c.EXPORTAR_CLIENTES, payload, exportacion.exportar_clientes)
 
     @event(TIMBRES_CONSUMIDOS)
     def on_timbres_consumidos_v1(self, evento_id: UUID, carga: Payload) -> None:

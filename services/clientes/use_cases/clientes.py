@@ -1,15 +1,13 @@
-"""The cartera of a cuenta maestra: its clientes and who controls their account."""
+"""The cartera of a cuenta maestra: its clientes and the fields of their form."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from services.clientes import domain
-from services.clientes.domain import (
-    ClienteGuardado,
-)
+from services.clientes.domain import ClienteGuardado, ficha
 from services.clientes.use_cases.cuentas import cuenta_de
 from shared import pagination
 from shared.contracts import clientes as c
@@ -20,37 +18,17 @@ from shared.contracts.eventos import (
 )
 from shared.errors import Codigo, DomainError, campo_invalido, no_encontrado
 from shared.persistence.uow import UnitOfWork
-from shared.rfc import validar_rfc
 
 if TYPE_CHECKING:
     from services.clientes.repository import Repositorio
 
     Uow = UnitOfWork[Repositorio]
 
-_CONTACTOS = ("representante", "financiero", "tecnico")
-
-
-_CAMPOS = (
-    "nombre",
-    "nombre_comercial",
-    "rfc",
-    "telefono",
-    "correo",
-    *_CONTACTOS,
-    "notas",
-    "precio_especifico",
-    "regimen_fiscal",
-    "uso_cfdi",
-    "sitio_web",
-    "domicilio",
-    "otros",
-)
-
 
 def crear_cliente(uow: Uow, peticion: c.CrearCliente) -> c.Cliente:
     """A final customer in a CM's cartera, with its NIC and the id of its first CTI."""
     domain.exigir_activa(cuenta_de(uow, peticion.cuenta_id))
-    datos = _datos_de_cliente({campo: getattr(peticion, campo) for campo in _CAMPOS})
+    datos = ficha.revisar(_dados(peticion)).exigir()
     nic = uow.repo.nuevo_nic()
     cliente = ClienteGuardado(
         cliente_id=uuid4(),
@@ -71,7 +49,7 @@ def crear_cliente(uow: Uow, peticion: c.CrearCliente) -> c.Cliente:
             cti=cliente.cti,
         ),
     )
-    return ver_cliente(cliente)
+    return _con_advertencias(uow, cliente)
 
 
 def editar_cliente(uow: Uow, peticion: c.EditarCliente) -> c.Cliente:
@@ -84,19 +62,19 @@ def editar_cliente(uow: Uow, peticion: c.EditarCliente) -> c.Cliente:
             "Otra persona cambió a este cliente mientras lo editaba. Consúltelo de nuevo y repita el cambio.",
             datos={"version": cliente.version},
         )
-    dados = {campo: valor for campo in _CAMPOS if (valor := getattr(peticion, campo)) is not None}
+    dados = _dados(peticion)
     repetidos = sorted(dados.keys() & set(peticion.borrar))
     if repetidos:
         raise campo_invalido(repetidos[0], "El mismo campo no se puede escribir y vaciar a la vez.")
-    cambios = _datos_de_cliente(dados) | dict.fromkeys(peticion.borrar)
-    if not cambios:
-        return ver_cliente(cliente)
-    return ver_cliente(uow.repo.cambiar_cliente(cliente.cliente_id, cambios))
+    cambios = ficha.cambios(cliente, ficha.revisar(dados).exigir(), peticion.borrar)
+    if cambios:
+        cliente = uow.repo.cambiar_cliente(cliente.cliente_id, cambios)
+    return _con_advertencias(uow, cliente)
 
 
 def obtener_cliente(uow: Uow, peticion: c.ObtenerCliente) -> c.Cliente:
-    """One cliente of a CM."""
-    return ver_cliente(cliente_de(uow, peticion.cuenta_id, peticion.nic))
+    """One cliente of a CM, with what is worth a second look in its form."""
+    return _con_advertencias(uow, cliente_de(uow, peticion.cuenta_id, peticion.nic))
 
 
 def listar_clientes(uow: Uow, peticion: c.ListarClientes) -> c.PaginaClientes:
@@ -110,36 +88,6 @@ def listar_clientes(uow: Uow, peticion: c.ListarClientes) -> c.PaginaClientes:
     datos = filas[: peticion.limite]
     siguiente = pagination.cursor_de(datos[-1].nic) if len(filas) > peticion.limite else None
     return c.PaginaClientes(datos=[ver_cliente(x) for x in datos], siguiente=siguiente)
-
-
-def asignar_perfil_principal(uow: Uow, peticion: c.AsignarPerfilPrincipal) -> c.PerfilPrincipal:
-    """Who controls the cliente's account: never a perfil that administers a CM, as its distributor does."""
-    domain.exigir_activa(cuenta_de(uow, peticion.cuenta_id))
-    # The perfil is locked before the cliente, and before a CM can be given to it.
-    perfil = uow.repo.perfil_por_correo_y_movil(
-        domain.normalizar_correo(peticion.correo), domain.normalizar_movil(peticion.movil)
-    )
-    cliente = cliente_de(uow, peticion.cuenta_id, peticion.nic, bloquear=True)
-    if perfil is None:
-        raise campo_invalido(
-            "correo",
-            "No existe un perfil con ese correo y ese móvil. Pida a su cliente que se registre primero.",
-        )
-    if uow.repo.administra_alguna(perfil.perfil_id):
-        raise DomainError(
-            Codigo.NO_PERMITIDO,
-            "Ese perfil administra una Cuenta Maestra y no puede ser el perfil principal de un cliente. "
-            "Use el perfil propio del cliente.",
-        )
-    if cliente.perfil_principal_id != perfil.perfil_id:
-        uow.repo.cambiar_cliente(cliente.cliente_id, {"perfil_principal_id": perfil.perfil_id})
-    return c.PerfilPrincipal(
-        nic=cliente.nic,
-        perfil_id=perfil.perfil_id,
-        nombre=perfil.nombre,
-        correo=perfil.correo,
-        movil=perfil.movil,
-    )
 
 
 def registrar_consumos(uow: Uow, carga: TimbresConsumidos) -> None:
@@ -159,38 +107,31 @@ def cliente_de(uow: Uow, cuenta_id: UUID, nic: int, *, bloquear: bool = False) -
     return cliente
 
 
-def _datos_de_cliente(dados: dict[str, Any]) -> dict[str, Any]:
-    """The given fields as stored: normalised, empty text as null, contacts as plain values."""
-    datos: dict[str, Any] = {}
-    for campo, valor in dados.items():
-        if isinstance(valor, c.Contacto):
-            datos[campo] = _contacto(valor)
-        elif isinstance(valor, str):
-            datos[campo] = valor.strip() or None
-        else:
-            datos[campo] = valor
-    if "nombre" in datos:
-        datos["nombre"] = domain.texto_requerido(dados["nombre"], "nombre")
-    if datos.get("rfc"):
-        datos["rfc"] = validar_rfc(datos["rfc"])
-    if datos.get("correo"):
-        datos["correo"] = domain.normalizar_correo(datos["correo"])
-    if "precio_especifico" in datos:
-        datos["precio_especifico"] = domain.precio_unitario(datos["precio_especifico"])
-    return datos
-
-
-def _contacto(contacto: c.Contacto) -> dict[str, Any] | None:
-    dado = {campo: valor.strip() for campo, valor in asdict(contacto).items() if valor and valor.strip()}
-    if "correo" in dado:
-        dado["correo"] = domain.normalizar_correo(dado["correo"])
-    return dado or None
-
-
 def ver_cliente(cliente: ClienteGuardado) -> c.Cliente:
     datos = asdict(cliente)
-    for campo in _CONTACTOS:
+    for campo in ficha.CONTACTOS:
         datos[campo] = c.Contacto(**datos[campo]) if datos[campo] else None
     datos["domicilio"] = c.Domicilio(**cliente.domicilio) if cliente.domicilio else None
     datos["precio_especifico"] = domain.precio_unitario(cliente.precio_especifico)
     return c.Cliente(**datos)
+
+
+def _dados(peticion: c.CrearCliente | c.EditarCliente) -> dict[str, Any]:
+    """The fields that a request brings, as plain values."""
+    dados = {campo: valor for campo in ficha.CAMPOS if (valor := getattr(peticion, campo)) is not None}
+    return {
+        campo: asdict(valor) if isinstance(valor, c.Contacto | c.Domicilio) else valor
+        for campo, valor in dados.items()
+    }
+
+
+def _con_advertencias(uow: Uow, cliente: ClienteGuardado) -> c.Cliente:
+    avisos = ficha.advertencias(cliente.__dict__)
+    if cliente.rfc:
+        otros = uow.repo.nics_con_rfc(cliente.cuenta_id, cliente.rfc, salvo=cliente.cliente_id)
+        if otros:
+            avisos["rfc"] = " ".join(filter(None, (avisos.get("rfc"), ficha.aviso_de_rfc_repetido(otros))))
+    return replace(
+        ver_cliente(cliente),
+        advertencias=[c.Advertencia(campo=campo, mensaje=mensaje) for campo, mensaje in avisos.items()],
+    )

@@ -23,6 +23,7 @@ from shared.logging import get_logger
 log = get_logger(__name__)
 blp = Blueprint("clientes", __name__, description="Clientes de la Cuenta Maestra")
 
+CONTACTOS = ("representante", "financiero", "tecnico")
 #: Seconds that a new cliente waits for its CTI's password before it is answered without.
 _PLAZO_CTI = 3.0
 
@@ -91,10 +92,19 @@ class UnCliente(MethodView):
     @blp.arguments(esquema_de(c.EditarCliente, "nic", "borrar"))
     @blp.response(200, ClienteSalida)
     def patch(self, datos: dict[str, Any], nic: int) -> Any:
-        """Cambia los campos enviados; los nulos se vacían. Con `version` rechaza si otro lo cambió antes."""
+        """Cambia los campos enviados; los nulos se vacían. Con `version` rechaza si otro lo cambió antes.
+
+        De un contacto o del domicilio cambia solo los datos enviados; `otros` se reemplaza completo.
+        """
         dados = request.get_json(silent=True) or {}
         borrar = sorted(
             campo for campo in datos.keys() - {"version"} if campo in dados and dados[campo] is None
+        )
+        borrar += sorted(
+            f"{campo}.{parte}"
+            for campo in (*CONTACTOS, "domicilio")
+            for parte, valor in (dados.get(campo) or {}).items()
+            if valor is None
         )
         if "nombre" in borrar:
             raise campo_invalido("nombre", "El nombre no se puede vaciar.")
@@ -119,6 +129,47 @@ class PerfilPrincipal(MethodView):
                 clave=_clave(), cuenta_id=yo.cuenta_id, actor=yo.perfil_id, nic=_nic(nic), **datos
             ),
         )
+
+    @requiere_sesion("operador")
+    @blp.response(200, ClienteSalida)
+    def delete(self, nic: int) -> Any:
+        """Retira el perfil principal: nadie controla la cuenta del cliente hasta que se asigne otro."""
+        yo = actual()
+        peticion = c.QuitarPerfilPrincipal(
+            clave=_clave(), cuenta_id=yo.cuenta_id, actor=yo.perfil_id, nic=_nic(nic)
+        )
+        return _ver(llamar(c.QUITAR_PERFIL_PRINCIPAL, peticion))
+
+
+@blp.route("/v1/clientes/<int:nic>/clasificacion")
+class Clasificacion(MethodView):
+    @requiere_sesion("operador")
+    @blp.arguments(esquema_de(c.ClasificarCliente, "nic"))
+    @blp.response(200, ClienteSalida)
+    def put(self, datos: dict[str, Any], nic: int) -> Any:
+        """Pone la clasificación completa del cliente: favoritos, bajas y color. Son etiquetas: no lo bloquean."""
+        yo = actual()
+        peticion = c.ClasificarCliente(
+            clave=_clave(), cuenta_id=yo.cuenta_id, actor=yo.perfil_id, nic=_nic(nic), **datos
+        )
+        return _ver(llamar(c.CLASIFICAR_CLIENTE, peticion))
+
+
+@blp.route("/v1/clientes/clasificaciones")
+class Clasificaciones(MethodView):
+    @requiere_sesion("operador")
+    @blp.arguments(esquema_de(c.ClasificarClientes, "quitar_color"))
+    @blp.response(200, esquema_de(c.Clasificados))
+    def put(self, datos: dict[str, Any]) -> Any:
+        """Clasifica hasta 500 clientes, todos o ninguno: cambia solo lo enviado; `color` nulo lo quita."""
+        dados = request.get_json(silent=True) or {}
+        quitar = "color" in dados and dados["color"] is None
+        yo = actual()
+        datos["nics"] = [_nic(nic) for nic in datos["nics"]]
+        peticion = c.ClasificarClientes(
+            clave=_clave(), cuenta_id=yo.cuenta_id, actor=yo.perfil_id, quitar_color=quitar, **datos
+        )
+        return llamar(c.CLASIFICAR_CLIENTES, peticion)
 
 
 def _ver(cliente: c.Cliente) -> dict[str, Any]:
@@ -153,4 +204,4 @@ def _clave() -> str:
 
 def _nic(nic: int) -> int:
     """A number that no bigint holds is nobody's NIC: let it be one that does not exist."""
-    return nic if nic < 2**63 else 0
+    return nic if 0 <= nic < 2**63 else 0

@@ -7,10 +7,11 @@ from shared.contracts.clientes.clientes import *  # noqa: F403
 from shared.contracts.clientes.conversiones import *  # noqa: F403
 from shared.contracts.clientes.correos import *  # noqa: F403
 from shared.contracts.clientes.cuentas import *  # noqa: F403
+from shared.contracts.clientes.distribuidores import *  # noqa: F403
+from shared.contracts.clientes.importaciones import *  # noqa: F403
+from shared.contracts.clientes.llaves_api import *  # noqa: F403
 from shared.contracts.clientes.perfiles import *  # noqa: F403
 from shared.contracts.clientes.registro import *  # noqa: F403
-from shared.contracts.clientes.segundo_factor import *  # noqa: F403
-from shared.contracts.clientes.llaves_api import *  # noqa: F403
-from shared.contracts.clientes.sesiones import *  # noqa: F403
 from shared.contracts.clientes.renovaciones import *  # noqa: F403
-from shared.contracts.clientes.distribuidores import *  # noqa: F403
+from shared.contracts.clientes.segundo_factor import *  # noqa: F403
+from shared.contracts.clientes.sesiones import *  # noqa: F403

@@ -32,6 +32,10 @@ PIEZA_DE_EXPORTACION = 1_000
 _BORRABLES = (
     "nombre_comercial", "rfc", "telefono", "correo", "representante", "financiero", "tecnico", "notas",
     "precio_especifico", "regimen_fiscal", "uso_cfdi", "sitio_web", "domicilio", "otros",
+    *(f"{quien}.{dato}" for quien in ("representante", "financiero", "tecnico")
+      for dato in ("nombre", "puesto", "correo", "telefono", "movil")),
+    *(f"domicilio.{dato}" for dato in ("calle", "numero_exterior", "numero_interior", "colonia", "localidad",
+                                       "municipio", "estado", "codigo_postal")),
 )  # fmt: skip
 
 _NOMBRE_DE_DATO = validate.And(
@@ -105,7 +109,8 @@ class CrearCliente(PeticionConClave):
 
 @dataclass(frozen=True, kw_only=True)
 class EditarCliente(PeticionConClave):
-    """Only fields that are not null change; `borrar` names those to empty. `version`: refuse another one."""
+    """Only fields that are not null change, of a contact or the address only the parts that are not null; `borrar`
+    names fields (`notas`) or parts (`tecnico.movil`) to empty. `version`: refuse another one."""
 
     cuenta_id: UUID
     actor: UUID | None = None

@@ -158,6 +158,13 @@ class RepositorioFalso:
         self.clientes[c.nic] = replace(c, **cambios, version=c.version + 1)
         return self.clientes[c.nic]
 
+    def nics_con_rfc(self, cuenta_id: UUID, rfc: str, *, salvo: UUID) -> list[int]:
+        return [
+            c.nic
+            for c in self.clientes.values()
+            if (c.cuenta_id, c.rfc) == (cuenta_id, rfc) and c.cliente_id != salvo
+        ][:3]
+
     def listar_clientes(
         self, cuenta_id: UUID, *, q: str | None, antes_de: int | None, limite: int
     ) -> list[ClienteGuardado]:

@@ -12,7 +12,7 @@ import pytest
 
 from services.clientes import domain
 from services.clientes.domain import Estado
-from services.clientes.use_cases import clientes, cuentas, perfiles, sesiones
+from services.clientes.use_cases import clientes, cuentas, perfil_principal, perfiles, sesiones
 from shared.contracts import clientes as c
 from shared.contracts.base import load, request_hash
 from shared.errors import Codigo, DomainError
@@ -218,7 +218,7 @@ def test_perfil_principal_no_administra(uow: Any) -> None:
     uno = cliente(uow, raiz.cuenta_id)
 
     def asignar(p: c.Perfil) -> c.PerfilPrincipal:
-        return clientes.asignar_perfil_principal(
+        return perfil_principal.asignar_perfil_principal(
             uow,
             c.AsignarPerfilPrincipal(
                 clave="k", cuenta_id=raiz.cuenta_id, nic=uno.nic, correo=p.correo, movil=p.movil
