@@ -270,7 +270,22 @@ class Vida(RuleBasedStateMachine):
 
     @rule(dias=st.sampled_from([0, 1, 1, 2, 7, 15, 29, 30, 31, 365]), horas=st.integers(0, 23))
     def pasa_el_tiempo(self, dias: int, horas: int) -> None:
-        self.uow.ahora += timedelta(days=dias, hours=horas)
+        self._pasar(self.uow.ahora + timedelta(days=dias, hours=horas))
+
+    @rule(n=st.integers(0, 30), hora=st.sampled_from([0, 24 * 60 - 1]), despues=st.integers(0, 1))
+    def llega_su_dia(self, n: int, hora: int, despues: int) -> None:
+        """To the first or last minute of the day on which something of a CM ends, or of the next one."""
+        cuenta = self.elegir(n)
+        dia = self.vence.get(cuenta) if self.modelo[cuenta] in ("activo", "suspendido") else None
+        if self.modelo[cuenta] in ("sin_validar", "cancelado"):
+            dia = self.desde[cuenta] + timedelta(days=30)
+        if dia is not None:
+            dia += timedelta(days=despues)
+            cuando = datetime(dia.year, dia.month, dia.day, tzinfo=ZONA) + timedelta(minutes=hora)
+            self._pasar(max(self.uow.ahora, cuando.astimezone(UTC)))
+
+    def _pasar(self, cuando: datetime) -> None:
+        self.uow.ahora = cuando
         while vida.vigilar(self.uow, self.uow.ahora):
             pass
         for cuenta, estado in list(self.modelo.items()):
