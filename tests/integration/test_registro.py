@@ -15,7 +15,7 @@ import pytest
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import IntegrityError
 
 from services.clientes.credenciales import Anticipadas, CredencialesReales
@@ -379,6 +379,38 @@ def test_nombre_y_movil_cambian_en_el_momento(engine: Engine) -> None:
     confirmar(engine, ultimo_token(engine, "beto@prueba.mx"))
     with rechazo(Codigo.CONFLICTO):
         editar(engine, yo, movil="5512340002")
+
+
+def test_entrar_no_lee_toda_la_tabla(engine: Engine) -> None:
+    with engine.begin() as conexion:
+        conexion.execute(
+            text(
+                "INSERT INTO perfiles (perfil_id, nombre, correo, movil, hash_contrasena, creado_en, confirmado_en)"
+                " SELECT gen_random_uuid(), 'N', n || '@x.mx', '+52' || (5500000000 + n), '$argon2id$', now(),"
+                " CASE WHEN n % 3 > 0 THEN now() END FROM generate_series(1, 5000) n"
+            )
+        )
+        conexion.execute(text("ANALYZE perfiles"))
+    consultas: list[tuple[str, Any]] = []
+
+    def anotar(conn: Any, cursor: Any, sql: str, parametros: Any, *_: Any) -> None:
+        consultas.append((sql, parametros))
+
+    event.listen(engine, "before_cursor_execute", anotar)
+    with UnitOfWork(engine, Repositorio) as uow:
+        for usuario in ("7@x.mx", "+525500000007"):
+            assert (hallado := uow.repo.perfil_por_usuario(usuario)) is not None
+            assert hallado.correo == "7@x.mx"
+        uow.repo.perfil_por_correo("7@x.mx")
+        uow.repo.perfil_por_movil("+525500000007")
+        uow.repo.ultimo_sin_confirmar("9@x.mx")
+        uow.repo.registros_recientes("9@x.mx", datetime.now(UTC))
+    event.remove(engine, "before_cursor_execute", anotar)
+    assert len(consultas) == 6
+    with engine.connect() as conexion:
+        for sql, parametros in consultas:
+            plan = "\n".join(conexion.exec_driver_sql(f"EXPLAIN {sql}", parametros).scalars())
+            assert "Seq Scan" not in plan, plan
 
 
 def activar(engine: Engine, totp: TotpReal) -> tuple[c.Sesion, pyotp.TOTP, list[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import and_, exists, or_, select
 
 from services.clientes.domain import (
     Administra,
@@ -28,10 +28,16 @@ class Perfiles(Base):
 
     def perfil_por_usuario(self, usuario: str) -> PerfilGuardado | None:
         """By normalised correo or móvil: its owner, or else who claimed it last and has yet to confirm."""
+        # Each arm names the predicate of its partial index; without it PostgreSQL would read the whole table.
+        brazos = [
+            and_(columna == usuario, hay)
+            for columna in (Perfil.correo, Perfil.movil)
+            for hay in (Perfil.confirmado_en.is_not(None), Perfil.confirmado_en.is_(None))
+        ]
         return self.una(
             PerfilGuardado,
             select(tabla(Perfil))
-            .where(or_(Perfil.correo == usuario, Perfil.movil == usuario))
+            .where(or_(*brazos))
             .order_by(Perfil.confirmado_en.is_(None), Perfil.creado_en.desc())
             .limit(1),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,7 @@ from services.gateway.app import crear_app
 from services.gateway.auth import requiere_sesion
 from services.gateway.paso import VERIFICAR_EN, exigir_paso
 from shared.config import settings
+from shared.contracts import clientes as cl
 from shared.contracts import puntos as pu
 from shared.contracts import timbrado as ti
 
@@ -118,3 +120,47 @@ def test_puntos_por_debajo_del_limite(http: Any, token: Token, rpc: ClienteDeMen
     r = http.post("/v1/clientes/1001/puntos/transferencias", json=cuerpo, headers=con(token, sf=0))
     assert r.status_code == 500
     assert [nombre for nombre, _ in rpc.llamadas] == [pu.TRANSFERIR.nombre]
+
+
+@pytest.mark.parametrize("en_cookie", [False, True])
+def test_el_token_verificado_llega_por_donde_vino_la_sesion(
+    rpc: ClienteDeMentira, token: Token, en_cookie: bool
+) -> None:
+    app = crear_app(rpc, rutas=("perfiles", "segundo_factor"))  # type: ignore[arg-type]
+    http = app.test_client()
+    ahora = datetime.now(UTC)
+    rpc.respuesta = (cl.AccesoVerificado(acceso="nuevo", expira_en=ahora, verificado_en=ahora), False)
+    cabeceras = {"Authorization": f"Bearer {token()}"}
+    if en_cookie:
+        http.set_cookie("cm_sesion", token())
+        http.set_cookie("cm_csrf", "abc")
+        cabeceras = {"X-CSRF-Token": "abc"}
+    assert http.post(VERIFICAR_EN, json={"codigo": "1"}, headers=cabeceras).status_code == 422
+    r = http.post(VERIFICAR_EN, json={"codigo": "123456"}, headers=cabeceras)
+    assert (r.status_code, r.headers["Cache-Control"]) == (201, "no-store")
+    assert r.json["acceso"] == (None if en_cookie else "nuevo")
+    puestas = [x for x in r.headers.getlist("Set-Cookie") if x.startswith("cm_sesion=nuevo;")]
+    assert len(puestas) == en_cookie
+    assert all("HttpOnly" in x and "SameSite=Strict" in x for x in puestas)
+
+
+def test_la_contrasena_se_cambia_de_una_sola_manera(rpc: ClienteDeMentira, token: Token) -> None:
+    http = crear_app(rpc, rutas=("perfiles",)).test_client()  # type: ignore[arg-type]
+    rpc.respuesta = (cl.CorreoConfirmado(correo="x"), False)
+    portador = {"Authorization": f"Bearer {token()}"}
+    nueva = "caballo grapa batería"
+    for cuerpo, cabeceras, estado in (
+        ({"nueva": nueva}, portador, 422),
+        ({"nueva": nueva, "token": "t", "actual": "a"}, portador, 422),
+        ({"nueva": "corta", "actual": "a"}, portador, 422),
+        ({"nueva": nueva, "actual": "a"}, {}, 401),
+        ({"nueva": nueva, "actual": "a"}, portador, 204),
+        ({"nueva": nueva, "token": "t"}, {}, 204),
+    ):
+        assert http.put("/v1/contrasenas", json=cuerpo, headers=cabeceras).status_code == estado, cuerpo
+    assert [nombre for nombre, _ in rpc.llamadas] == [
+        "clientes.cambiar_contrasena_v1",
+        "clientes.restablecer_contrasena_v1",
+    ]
+    claves = {peticion.clave for _, peticion in rpc.llamadas}
+    assert len(claves) == 2
