@@ -198,7 +198,8 @@ def test_movil_de_otro_se_sabe_solo_con_el_correo_en_la_mano(engine: Engine) -> 
 def test_dos_que_confirman_el_mismo_movil_a_la_vez(engine: Engine) -> None:
     for nombre in ("beto", "caro"):
         registrar(engine, f"{nombre}@prueba.mx", nombre=nombre, contrasena=OTRA)
-    salida, hechos = threading.Barrier(2), []
+    salida = threading.Barrier(2)
+    hechos: list[str] = []
 
     def intentar(token: str) -> None:
         salida.wait()
@@ -504,7 +505,8 @@ def test_ponerlo_cierra_las_demas_sesiones_y_no_se_pone_encima(engine: Engine, t
 def test_un_codigo_a_la_vez_en_muchas_partes_entra_una(engine: Engine, totp: TotpReal) -> None:
     _, app, codigos = activar(engine, totp)
     for codigo in (app.now(), codigos[0]):
-        salida, hechos = threading.Barrier(4), []
+        salida = threading.Barrier(4)
+        hechos: list[str] = []
 
         def intentar(codigo: str = codigo, salida: Any = salida, hechos: list[str] = hechos) -> None:
             salida.wait()
@@ -524,7 +526,8 @@ def test_un_codigo_a_la_vez_en_muchas_partes_entra_una(engine: Engine, totp: Tot
 
 def test_muchos_intentos_a_la_vez_no_pasan_de_cinco(engine: Engine, totp: TotpReal) -> None:
     activar(engine, totp)
-    salida, hechos = threading.Barrier(12), []
+    salida = threading.Barrier(12)
+    hechos: list[str] = []
 
     def intentar() -> None:
         salida.wait()

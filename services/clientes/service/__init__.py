@@ -18,7 +18,7 @@ from services.clientes.service.cuentas import Cuentas
 from services.clientes.service.distribuidores import Distribuidores
 from services.clientes.service.perfiles import Perfiles
 from services.clientes.service.registro import Registro
-from services.clientes.service.segundo_factor import SegundoFactor
+from services.clientes.service.segundo_factor import SegundoFactor, TotpDelServicio
 from shared.config import settings
 from shared.messaging.bus import Bus, BusWorker
 from shared.messaging.cpu import offload
@@ -55,6 +55,7 @@ class ClientesService(
     name = "clientes"
     bus: BusWorker = Bus(Repositorio)
     credenciales = CredencialesDelServicio()
+    totp = TotpDelServicio()
 
     @rpc(expected_exceptions=WireError)
     def salud_v1(self, **_: Any) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class SegundoFactor:
 
     bus: BusWorker
     credenciales: CredencialesReales
-    totp = TotpDelServicio()
+    totp: TotpReal
 
     @rpc(expected_exceptions=WireError)
     def obtener_segundo_factor_v1(self, **payload: Any) -> Payload:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyotp
 import pytest
@@ -31,7 +31,7 @@ class Escena:
     """A perfil with a second factor whose secret is known."""
 
     def __init__(self, totp: TotpReal) -> None:
-        self.uow: Any = UowFalsa()
+        self.uow = cast(Any, UowFalsa())
         self.cred = CredencialesFalsas(self.uow)
         self.totp = totp
         self.secreto = totp.nuevo()

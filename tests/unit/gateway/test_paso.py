@@ -138,7 +138,7 @@ def test_el_token_verificado_llega_por_donde_vino_la_sesion(
     assert http.post(VERIFICAR_EN, json={"codigo": "1"}, headers=cabeceras).status_code == 422
     r = http.post(VERIFICAR_EN, json={"codigo": "123456"}, headers=cabeceras)
     assert (r.status_code, r.headers["Cache-Control"]) == (201, "no-store")
-    assert r.json["acceso"] == (None if en_cookie else "nuevo")
+    assert r.get_json()["acceso"] == (None if en_cookie else "nuevo")
     puestas = [x for x in r.headers.getlist("Set-Cookie") if x.startswith("cm_sesion=nuevo;")]
     assert len(puestas) == en_cookie
     assert all("HttpOnly" in x and "SameSite=Strict" in x for x in puestas)
