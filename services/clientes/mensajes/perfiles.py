@@ -36,6 +36,7 @@ def ya_tiene_perfil(nombre: str) -> Mensaje:
     """To the owner of a correo with which somebody tried to register."""
     return Mensaje(
         asunto="Ya tiene un perfil de Cuenta Maestra",
+        sin_secretos=True,
         parrafos=(
             f"{nombre}, alguien intentó registrarse con este correo, que ya es de su perfil. No se cambió nada.",
             "Si fue usted, inicie sesión. Si olvidó su contraseña, recupérela desde la misma página.",
@@ -49,6 +50,7 @@ def correo_en_uso(nombre: str) -> Mensaje:
     """To the owner of a correo that another perfil wants."""
     return Mensaje(
         asunto="Alguien intentó usar su correo en otro perfil",
+        sin_secretos=True,
         parrafos=(
             f"{nombre}, alguien pidió que este correo fuera el de otro perfil. No se cambió nada.",
             "Si fue usted, inicie sesión con el perfil que ya tiene. Si no fue usted, no necesita hacer nada.",
@@ -61,6 +63,7 @@ def movil_en_uso(nombre: str) -> Mensaje:
     """To the owner of a móvil that somebody else gave."""
     return Mensaje(
         asunto="Alguien intentó usar su móvil en otro perfil",
+        sin_secretos=True,
         parrafos=(
             f"{nombre}, alguien escribió el móvil de su perfil en otro, con un correo distinto. No se cambió nada.",
             "Si fue usted, inicie sesión con el perfil que ya tiene. Si no fue usted, no necesita hacer nada.",
@@ -86,6 +89,7 @@ def recuperar_contrasena(nombre: str, token: str) -> Mensaje:
 def contrasena_cambiada(nombre: str) -> Mensaje:
     return Mensaje(
         asunto="Su contraseña cambió",
+        sin_secretos=True,
         parrafos=(
             f"{nombre}, la contraseña de su perfil cambió y las demás sesiones se cerraron.",
             _NO_FUE,
@@ -112,6 +116,7 @@ def correo_por_cambiar(nombre: str) -> Mensaje:
     """To the correo in use: the other is not told here, lest a stolen mailbox learn it."""
     return Mensaje(
         asunto="Pidieron cambiar el correo de su perfil",
+        sin_secretos=True,
         parrafos=(
             f"{nombre}, pidieron cambiar el correo de su perfil. Seguirá siendo este hasta que el nuevo se confirme.",
             _NO_FUE,
@@ -124,6 +129,7 @@ def correo_cambiado(nombre: str) -> Mensaje:
     """To the correo that was in use."""
     return Mensaje(
         asunto="El correo de su perfil cambió",
+        sin_secretos=True,
         parrafos=(
             f"{nombre}, este ya no es el correo de su perfil: se confirmó otro. Para iniciar sesión use el nuevo.",
             "Si no fue usted, avise a soporte cuanto antes.",
@@ -134,6 +140,7 @@ def correo_cambiado(nombre: str) -> Mensaje:
 def movil_cambiado(nombre: str, movil: str) -> Mensaje:
     return Mensaje(
         asunto="El móvil de su perfil cambió",
+        sin_secretos=True,
         parrafos=(f"{nombre}, el móvil de su perfil ahora termina en {movil[-4:]}.", _NO_FUE),
         boton=Boton(texto="Recuperar contraseña", ruta="/recuperar"),
     )
@@ -142,6 +149,7 @@ def movil_cambiado(nombre: str, movil: str) -> Mensaje:
 def segundo_factor_puesto(nombre: str) -> Mensaje:
     return Mensaje(
         asunto="Su perfil tiene segundo factor",
+        sin_secretos=True,
         parrafos=(
             (
                 f"{nombre}, desde ahora iniciar sesión pide también el código de su aplicación de autenticación. Guarde"
@@ -155,6 +163,7 @@ def segundo_factor_puesto(nombre: str) -> Mensaje:
 def segundo_factor_quitado(nombre: str) -> Mensaje:
     return Mensaje(
         asunto="Su perfil ya no tiene segundo factor",
+        sin_secretos=True,
         parrafos=(f"{nombre}, iniciar sesión ya no pide un código, sólo la contraseña.", _NO_FUE),
         boton=Boton(texto="Recuperar contraseña", ruta="/recuperar"),
     )
@@ -163,6 +172,7 @@ def segundo_factor_quitado(nombre: str) -> Mensaje:
 def codigos_nuevos(nombre: str) -> Mensaje:
     return Mensaje(
         asunto="Sus códigos de recuperación son otros",
+        sin_secretos=True,
         parrafos=(
             f"{nombre}, se generaron códigos de recuperación nuevos y los anteriores ya no sirven.",
             _NO_FUE,
@@ -173,6 +183,7 @@ def codigos_nuevos(nombre: str) -> Mensaje:
 def segundo_factor_bloqueado(nombre: str) -> Mensaje:
     return Mensaje(
         asunto="Escribieron mal su código varias veces",
+        sin_secretos=True,
         parrafos=(
             (
                 f"{nombre}, alguien que conoce su contraseña escribió mal el código del segundo factor cinco veces."
