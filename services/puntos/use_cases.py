@@ -15,6 +15,7 @@ from shared.contracts.eventos import (
     PUNTOS_TRANSFERIDOS,
     ClienteConvertido,
     ClienteCreado,
+    ClientesCreadosLote,
     CobroDevuelto,
     CobroResuelto,
     CobroSolicitado,
@@ -40,6 +41,16 @@ def abrir_monedero_de_cliente(uow: UnitOfWork[Repositorio], e: ClienteCreado) ->
     """A cliente exists: so does its wallet."""
     uow.repo.abrir_cliente(
         domain.MonederoCliente(cliente_id=e.cliente_id, cuenta_id=e.cuenta_id, nic=e.nic, nombre=e.nombre)
+    )
+
+
+def abrir_monederos_de_clientes(uow: UnitOfWork[Repositorio], e: ClientesCreadosLote) -> None:
+    """The same for many that came in one import."""
+    uow.repo.abrir_clientes(
+        [
+            domain.MonederoCliente(cliente_id=x.cliente_id, cuenta_id=x.cuenta_id, nic=x.nic, nombre=x.nombre)
+            for x in e.filas()
+        ]
     )
 
 
@@ -84,6 +95,12 @@ def transferir(uow: UnitOfWork[Repositorio], p: c.Transferir) -> c.Transferencia
     )
     _mover(uow, movimiento, p.puntos)
     ahora, puntos = uow.ahora, unidades_a_puntos(unidades)
+    queda = _saldo(uow, origen.libro_id).saldo
+    uow.auditar(
+        objeto=f"cliente:{destino.nic}",
+        antes={"saldo": queda + puntos},
+        despues={"saldo": queda, "transferencia_id": movimiento.operacion},
+    )
     uow.publish(
         PUNTOS_TRANSFERIDOS,
         PuntosTransferidos(
@@ -102,7 +119,7 @@ def transferir(uow: UnitOfWork[Repositorio], p: c.Transferir) -> c.Transferencia
         nic=destino.nic,
         puntos=puntos,
         importe=precio,
-        saldo=_saldo(uow, origen.libro_id).saldo,
+        saldo=queda,
         en=ahora,
     )
 

@@ -206,21 +206,21 @@ def de_hecho(
     ]
 
 
-def _objeto(*partes: Mapping[str, Any]) -> str:
-    """What was acted upon: the first id that the request names, or that the answer gives."""
-    for parte in partes:
-        for campo, valor in parte.items():
-            if (
-                campo in {"cuenta_id", "padre_id"}
-                or not isinstance(valor, str | int)
-                or isinstance(valor, bool)
-            ):
-                continue
-            if campo in {"cti", "nic", "id", "pac", "producto"} or campo.endswith("_id"):
+def _objeto(peticion: Mapping[str, Any], respuesta: Mapping[str, Any]) -> str:
+    """What was acted upon: the id that the request names, or else what the answer says was made."""
+    propias = {peticion.get("cuenta_id"), peticion.get("padre_id"), None}
+    for parte, primeros in ((peticion, ("cti", "nic")), (respuesta, ("nic", "id", "cuenta_id"))):
+        otros = (k for k in parte if k in _IDS or (k.endswith("_id") and k not in _DE_QUIEN))
+        for campo in (*primeros, *otros):
+            valor = parte.get(campo)
+            if isinstance(valor, str | int) and not isinstance(valor, bool) and valor not in propias:
                 return f"{_NOMBRES.get(campo, campo.removesuffix('_id'))}:{valor}"
     return ""
 
 
+_IDS = frozenset({"id", "pac", "producto"})
+#: Who asks, or in whose name: not what is acted upon.
+_DE_QUIEN = frozenset({"cuenta_id", "padre_id", "titular_perfil_id", "sesion_id"})
 _NOMBRES = {"nic": "cliente"}
 
 

@@ -30,6 +30,11 @@ _TABLAS = text(
 )
 
 
+def _sesion(session: Session) -> Session:
+    """The session itself where a service has its repository."""
+    return session
+
+
 @contextmanager
 def de_la_cuenta(cuenta: UUID | None) -> Iterator[None]:
     """As the bus does for a call of this CM."""
@@ -136,10 +141,10 @@ def test_a_cm_reaches_no_row_of_another(servicio: str, motor: Callable[[str], En
     engine = _sembrada(servicio, motor)
     for tabla, cambio in PROBADAS[servicio].items():
         todas = _contar(engine, tabla)
-        with de_la_cuenta(UNA), UnitOfWork(engine, Session) as uow:
+        with de_la_cuenta(UNA), UnitOfWork(engine, _sesion) as uow:
             assert _uno(uow, f"SELECT count(*) FROM {tabla}") == 1
             assert _tocadas(uow, f"UPDATE {tabla} SET {cambio}") == 1
-        with de_la_cuenta(UNA), UnitOfWork(engine, Session) as uow:
+        with de_la_cuenta(UNA), UnitOfWork(engine, _sesion) as uow:
             assert _tocadas(uow, f"DELETE FROM {tabla} WHERE {_ajena(tabla)}") == 0
         assert _contar(engine, tabla) == todas
         with engine.connect() as connection:
@@ -155,7 +160,7 @@ def test_a_cm_reaches_no_row_of_another(servicio: str, motor: Callable[[str], En
 def test_a_cm_writes_no_row_for_another(servicio: str, motor: Callable[[str], Engine]) -> None:
     engine = _sembrada(servicio, motor)
     ajena = 1 if servicio == "clientes" else 0
-    with de_la_cuenta(UNA), UnitOfWork(engine, Session) as uow:
+    with de_la_cuenta(UNA), UnitOfWork(engine, _sesion) as uow:
         with pytest.raises(ProgrammingError) as negado:
             _sembrar(servicio, uow.session.connection(), OTRA, 9, ajena)
         assert isinstance(negado.value.orig, InsufficientPrivilege)
@@ -172,7 +177,7 @@ def test_a_cm_writes_no_row_for_another(servicio: str, motor: Callable[[str], En
 )
 def test_a_cm_gives_no_row_to_another(servicio: str, tabla: str, motor: Callable[[str], Engine]) -> None:
     engine = _sembrada(servicio, motor)
-    with de_la_cuenta(UNA), UnitOfWork(engine, Session) as uow:
+    with de_la_cuenta(UNA), UnitOfWork(engine, _sesion) as uow:
         with pytest.raises(ProgrammingError) as negado:
             uow.session.execute(text(f"UPDATE {tabla} SET cuenta_id = :c"), {"c": OTRA})
         assert isinstance(negado.value.orig, InsufficientPrivilege)
@@ -196,12 +201,12 @@ def test_a_connection_that_never_spoke_sees_nothing(base_de_datos: Callable[[str
 def test_each_transaction_of_a_call_is_walled_and_no_later_one(motor: Callable[[str], Engine]) -> None:
     engine = _sembrada("puntos", motor)
     cuantos = "SELECT count(*) FROM monederos_cliente"
-    with de_la_cuenta(UNA), UnitOfWork(engine, Session) as uow:
+    with de_la_cuenta(UNA), UnitOfWork(engine, _sesion) as uow:
         assert _uno(uow, cuantos) == 1
         uow.commit()
         assert _uno(uow, cuantos) == 1, "the transaction after a commit says it again"
     # The same pooled connection, given back.
-    with UnitOfWork(engine, Session) as uow:
+    with UnitOfWork(engine, _sesion) as uow:
         assert _uno(uow, cuantos) == 2
 
 
@@ -229,7 +234,8 @@ def test_a_use_case_whose_filter_was_forgotten_shows_its_own_rows_alone(
     monkeypatch.setattr(c, "Cti", lambda **datos: datos)
     peticion = c.ObtenerCti(cuenta_id=UNA, cti="CTI2")
     with UnitOfWork(engine, Repositorio) as uow:
-        assert obtener_cti(uow, peticion) == {"id": "CTI2", "nic": 2}, "the broken query does show it"
+        mostrada: Any = obtener_cti(uow, peticion)
+        assert mostrada == {"id": "CTI2", "nic": 2}, "the broken query does show it"
     with de_la_cuenta(UNA), UnitOfWork(engine, Repositorio) as uow, pytest.raises(DomainError):
         obtener_cti(uow, peticion)
 

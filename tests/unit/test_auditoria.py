@@ -101,6 +101,17 @@ def test_an_entry_says_who_what_and_where_without_secrets_or_persons() -> None:
 
 def test_what_was_acted_upon_is_found_when_nobody_says_it() -> None:
     assert _llamada().objeto == "cti:ABC"
+    for peticion, respuesta, objeto in (
+        (
+            {"cuenta_id": "c1", "nombre": "x"},
+            {"cliente_id": "u", "nic": 1001, "cuenta_id": "c1"},
+            "cliente:1001",
+        ),
+        ({"titular_perfil_id": "p", "padre_id": "c1"}, {"padre_id": "c1", "cuenta_id": "c2"}, "cuenta:c2"),
+        ({"cuenta_id": "c1", "distribuidor_id": "c2"}, {"id": "7"}, "distribuidor:c2"),
+        ({"cuenta_id": "c1", "exigir": True}, {"id": True, "cuenta_id": "c1"}, ""),
+    ):
+        assert asiento._objeto(peticion, respuesta) == objeto
     sin_id = asiento.de_hecho("clientes.x", cuentas=(), objeto="", detalle={}, en=AHORA, q=SISTEMA)
     assert [(a.cuenta_id, a.actor_tipo) for a in sin_id] == [(None, "sistema")]
 

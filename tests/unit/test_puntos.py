@@ -71,6 +71,9 @@ class UowFalso:
     def publish(self, evento: Any, carga: Any) -> None:
         self.publicados.append(carga)
 
+    def auditar(self, **_: Any) -> None:
+        pass
+
 
 @pytest.fixture
 def uow() -> UowFalso:

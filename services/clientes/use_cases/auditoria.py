@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from shared import pagination
 from shared.contracts import clientes as c
@@ -21,8 +21,27 @@ _PLATAFORMA = UUID(int=0)
 
 
 def anotar_asiento(uow: Uow, asiento: AsientoDeAuditoria) -> None:
-    """Keep an entry. A repeat is known by its id, besides the inbox."""
+    """Keep an entry. A repeat is known by its id, besides the inbox.
+
+    What a perfil did to itself (a sign-in, its password) belongs to no CM by itself: it is in the log of each that the
+    perfil administers now, besides the platform's, so that a titular sees its usuarios' accesses.
+    """
     uow.repo.anotar_asiento(asdict(asiento))
+    perfil_id = _perfil_de(asiento)
+    if perfil_id is not None:
+        for cuenta in uow.repo.administra(perfil_id):
+            copia = replace(asiento, id=uuid5(asiento.id, str(cuenta.cuenta_id)), cuenta_id=cuenta.cuenta_id)
+            uow.repo.anotar_asiento(asdict(copia))
+
+
+def _perfil_de(asiento: AsientoDeAuditoria) -> UUID | None:
+    clase, _, valor = asiento.objeto.partition(":")
+    if asiento.cuenta_id is not None or clase != "perfil":
+        return None
+    try:
+        return UUID(valor)
+    except ValueError:
+        return None
 
 
 def listar_auditoria(uow: Uow, p: c.ListarAuditoria) -> c.PaginaAuditoria:

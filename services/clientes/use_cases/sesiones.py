@@ -39,6 +39,9 @@ def iniciar_sesion(
         not credenciales.coincide(perfil.hash_contrasena if perfil else None, peticion.contrasena)
         or perfil is None
     ):
+        _asentar(uow, "iniciar_sesion", perfil, peticion, "rechazado")
+        # The refusal that follows rolls back; that someone tried has to stay.
+        uow.commit()
         raise domain.credenciales_invalidas()
     con_factor = exigir_segundo_factor(uow, perfil, peticion.codigo, totp)
     sesion_id, ahora = uuid4(), uow.ahora
@@ -52,6 +55,7 @@ def iniciar_sesion(
     )
     if con_factor:
         uow.repo.marcar_segundo_factor(sesion_id, ahora)
+    _asentar(uow, "iniciar_sesion", perfil, peticion)
     return _emitir(uow, sesion_id, perfil, min(ahora + domain.VIDA_RENOVACION, vence_en), credenciales)
 
 
@@ -63,6 +67,7 @@ def renovar_sesion(uow: Uow, peticion: c.RenovarSesion, credenciales: Credencial
         raise domain.sesion_terminada()
     if renovacion.usada_en is not None:
         uow.repo.revocar_sesion(renovacion.sesion_id, ahora, perfil_id=renovacion.perfil_id)
+        uow.asentar("clientes.renovar_sesion", objeto=f"perfil:{renovacion.perfil_id}", resultado="rechazado")
         # The refusal that follows rolls back; the revocation has to stay.
         uow.commit()
         raise domain.sesion_terminada()
@@ -75,7 +80,20 @@ def renovar_sesion(uow: Uow, peticion: c.RenovarSesion, credenciales: Credencial
 def cerrar_sesion(uow: Uow, peticion: c.CerrarSesion) -> Vacio:
     """End a session; its access token still lives for the minutes that it has left."""
     uow.repo.revocar_sesion(peticion.sesion_id, uow.ahora, perfil_id=peticion.perfil_id)
+    uow.asentar("clientes.cerrar_sesion", objeto=f"perfil:{peticion.perfil_id}")
     return Vacio()
+
+
+def _asentar(
+    uow: Uow, que: str, perfil: PerfilGuardado | None, peticion: c.IniciarSesion, resultado: str = "hecho"
+) -> None:
+    """To the audit log, whether or not there is such a perfil: neither the answer nor its time may tell."""
+    uow.asentar(
+        f"clientes.{que}",
+        objeto=f"perfil:{perfil.perfil_id}" if perfil else "",
+        detalle={"usuario": peticion.usuario},
+        resultado=resultado,
+    )
 
 
 def _emitir(

@@ -33,6 +33,13 @@ def crear_cti_estandar(uow: UnitOfWork[Repositorio], evento: ev.ClienteCreado) -
     _abrir(uow, evento.cti, evento.nic, evento.cliente_id, evento.cuenta_id, actor="")
 
 
+def crear_ctis_estandar(uow: UnitOfWork[Repositorio], evento: ev.ClientesCreadosLote) -> None:
+    """The same for many that came in one import, as one would be: their passwords are set later."""
+    uow.repo.crear_ctis_estandar(
+        evento.cuenta_id, evento.ctis.split(","), evento.nics.split(","), evento.clientes.split(",")
+    )
+
+
 def entregar_cti_inicial(
     nueva: Contrasena,
 ) -> Callable[[UnitOfWork[Repositorio], c.EntregarCtiInicial], c.CtiConContrasena]:
@@ -109,6 +116,11 @@ def bloquear_cti(uow: UnitOfWork[Repositorio], p: c.BloquearCti) -> c.Cti:
         )
         if not p.bloqueada:
             uow.repo.aquietar(cti.id)
+    uow.auditar(
+        objeto=f"cti:{cti.id}",
+        antes={"bloqueada": cti.bloqueada},
+        despues={"bloqueada": p.bloqueada, "motivo": motivo},
+    )
     return obtener_cti(uow, c.ObtenerCti(cuenta_id=p.cuenta_id, cti=p.cti))
 
 

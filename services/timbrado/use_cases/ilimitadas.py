@@ -61,6 +61,11 @@ def poner_tarifas(uow: UnitOfWork[Repositorio], p: c.PonerTarifas) -> c.TarifasI
         str(Modalidad.ABIERTA): _precio(p.abierta, "abierta"),
         str(Modalidad.UN_RFC): _precio(p.un_rfc, "un_rfc"),
     }
+    uow.auditar(
+        objeto="tarifas:ilimitada",
+        antes={modalidad: precio for modalidad, (precio, _) in uow.repo.tarifas().items()},
+        despues=precios,
+    )
     uow.repo.poner_tarifas(precios, uow.ahora)
     return consultar_tarifas(uow, Vacio())
 

@@ -40,6 +40,7 @@ def configurar_lco(uow: UnitOfWork[Repositorio], p: c.ConfigurarLco) -> c.Estado
             Codigo.CONFLICTO,
             "No hay una LCO cargada, y exigirla detendría todo el timbrado. Cárguela primero con make lco.",
         )
+    uow.auditar(objeto="lco", antes=consultar_lco(uow, p))
     uow.repo.exigir_lco(p.exigir)
     return consultar_lco(uow, p)
 

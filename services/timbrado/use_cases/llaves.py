@@ -75,6 +75,7 @@ def poner_limites(uow: UnitOfWork[Repositorio], p: c.PonerLimites) -> c.Limites:
     nuevos = Limites(p.por_minuto, normalizar_rfcs(p.rfcs), normalizar_redes(p.redes), p.tope_por_hora)
     cti = tomar_propia(uow, p.cuenta_id, p.cti)
     antes = uow.repo.limites(cti.id)
+    uow.auditar(objeto=f"cti:{cti.id}", antes=asdict(antes), despues=asdict(nuevos))
     if nuevos != antes:
         uow.repo.poner_limites(cti.id, nuevos)
         uow.repo.libro.cambiar_version(cti.libro_id)

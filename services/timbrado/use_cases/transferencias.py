@@ -64,13 +64,19 @@ def transferir(uow: UnitOfWork[Repositorio], p: c.Transferir) -> c.Transferencia
         ),
     )
     despues = uow.repo.libro.tomar([origen.id, destino.id])
+    existencia, saldo = despues[origen.id].saldo, despues[destino.id].saldo
+    uow.auditar(
+        objeto=f"cti:{cti.id}",
+        antes={"existencia": existencia + p.cantidad, "saldo": saldo - p.cantidad},
+        despues={"existencia": existencia, "saldo": saldo, "transferencia_id": operacion},
+    )
     return c.TransferenciaHecha(
         transferencia_id=operacion,
         cti=cti.id,
         cantidad=p.cantidad,
         importe=importe(p.importe),
-        saldo=despues[destino.id].saldo,
-        existencia=despues[origen.id].saldo,
+        saldo=saldo,
+        existencia=existencia,
     )
 
 

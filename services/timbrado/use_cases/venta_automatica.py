@@ -185,6 +185,9 @@ def poner_venta_automatica(uow: UnitOfWork[Repositorio], p: c.PonerVentaAutomati
         raise no_encontrado("la cuenta de timbrado")
     if cti.tipo != domain.TipoCti.ESTANDAR:
         raise reglas.solo_estandar()
+    uow.auditar(
+        objeto=f"cti:{cti.id}", antes=uow.repo.orden_de(p.cuenta_id, cti.id, reglas.mes_de(uow.ahora))
+    )
     _poner(
         uow,
         p.cuenta_id,
@@ -205,6 +208,9 @@ def quitar_venta_automatica(uow: UnitOfWork[Repositorio], p: c.QuitarVentaAutoma
         raise no_encontrado("la cuenta de timbrado")
     # The account first, as the worker does: a sale under way ends before, and none begins after.
     uow.repo.libro.tomar([cti.libro_id])
+    uow.auditar(
+        objeto=f"cti:{cti.id}", antes=uow.repo.orden_de(p.cuenta_id, cti.id, reglas.mes_de(uow.ahora))
+    )
     uow.repo.quitar_orden(cti.id)
     uow.repo.poner_umbrales([(cti.libro_id, None)])
     uow.repo.sacar_de_la_cola([cti.libro_id])

@@ -182,10 +182,17 @@ class UowFalsa:
         self.ahora = AHORA
         self.publicados: list[tuple[str, Any]] = []
         self.confirmaciones = 0
+        self.asientos: list[tuple[str, dict[str, Any]]] = []
 
     def publish(self, evento: Any, carga: Any) -> UUID:
         self.publicados.append((evento.nombre, carga))
         return uuid4()
+
+    def auditar(self, **_: Any) -> None:
+        pass
+
+    def asentar(self, accion: str, **dicho: Any) -> None:
+        self.asientos.append((accion, dicho))
 
     def commit(self) -> None:
         self.confirmaciones += 1
