@@ -20,6 +20,7 @@ from shared.contracts.eventos import CLIENTE_CONVERTIDO, CUENTA_MAESTRA_CREADA
 from shared.errors import Codigo, DomainError
 from shared.persistence.base import new_engine
 from shared.persistence.uow import UnitOfWork
+from tests.integration.apoyo_ctis import a_la_vez
 from tests.integration.test_clientes_postgres import CRED, LLAVE, cliente, correr, cuenta, perfil
 
 SITIO = "https://www.sureste.mx"
@@ -332,6 +333,29 @@ def test_el_perfil_principal_sera_el_titular_y_deja_de_ser_de_este_lado(engine: 
     [fila] = filas(engine, "SELECT perfil_principal_id FROM clientes WHERE nic = :nic", nic=uno.nic)
     assert fila.perfil_principal_id is None
     assert correos(engine)[-1][0] == dueno.correo
+
+
+def test_dos_conversiones_a_la_vez_hacen_una(engine: Engine, cm: UUID) -> None:
+    uno = cliente(engine, cm)
+
+    def una(i: int) -> Any:
+        return convertir(engine, cm, uno.nic, correo=f"d{i}@cliente.mx", movil=f"557777000{i}")
+
+    hechos = a_la_vez(4, una)
+    rechazadas = [h.code for h in hechos if isinstance(h, DomainError)]
+    assert rechazadas == [Codigo.NO_ENCONTRADO] * 3
+    [nueva] = filas(engine, "SELECT cuenta_id FROM cuentas_maestras WHERE origen = 'conversion'")
+    [fila] = filas(engine, "SELECT cuenta_id FROM clientes WHERE nic = :nic", nic=uno.nic)
+    assert fila.cuenta_id == nueva.cuenta_id
+
+
+def test_altas_del_mismo_correo_a_la_vez_abren_una(engine: Engine, llave: c.LlavePublica) -> None:
+    assert not [h for h in a_la_vez(4, lambda _: pedir(engine, llave.llave)) if isinstance(h, DomainError)]
+    assert len(filas(engine, "SELECT 1 FROM cuentas_maestras WHERE estado = 'sin_validar'")) == 1
+    assert (
+        len(filas(engine, "SELECT 1 FROM tokens WHERE proposito = 'alta_distribuidor' AND usado_en IS NULL"))
+        == 1
+    )
 
 
 def test_lo_que_no_se_convierte(engine: Engine, cm: UUID) -> None:

@@ -19,6 +19,7 @@
   var LLAVE = script.getAttribute("data-llave") || "";
   var DESTINO = script.getAttribute("data-destino");
   var NIVEL = /^[1-6]$/.test(script.getAttribute("data-nivel") || "") ? script.getAttribute("data-nivel") : "2";
+  var EN_CABEZA = Boolean(script.closest("head"));
   var PLAZO = 20000;
 
   var ESTILOS = [
@@ -336,10 +337,12 @@
       console.error("Cuenta Maestra: no existe el elemento " + DESTINO + " que indica data-destino.");
       return;
     }
-    if (!DESTINO) script.after(lugar);
+    // A page may keep its scripts in its head, where nothing is shown.
+    if (!DESTINO && EN_CABEZA) document.body.append(lugar);
+    else if (!DESTINO) script.after(lugar);
     if (!lugar.shadowRoot) new Formulario(lugar);
   }
 
-  if (DESTINO && document.readyState === "loading") document.addEventListener("DOMContentLoaded", empezar);
+  if ((DESTINO || EN_CABEZA) && document.readyState === "loading") document.addEventListener("DOMContentLoaded", empezar);
   else empezar();
 })();
