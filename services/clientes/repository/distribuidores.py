@@ -161,16 +161,14 @@ class Distribuidores(Base):
 
     def titulares_de(self, ids: Sequence[UUID]) -> dict[UUID, PerfilGuardado]:
         """The titular of each of these CMs that has one."""
+        columnas = tabla(Perfil).columns
         filas = self.session.execute(
-            select(Usuario.cuenta_id, *tabla(Perfil).columns)
+            select(Usuario.cuenta_id, *columnas)
             .join(Perfil, Usuario.perfil_id == Perfil.perfil_id)
             .where(Usuario.cuenta_id.in_(ids), Usuario.rol == "titular")
         )
-        titulares = {}
-        for fila in filas:
-            datos = dict(fila._mapping)
-            titulares[datos.pop("cuenta_id")] = PerfilGuardado(**datos)
-        return titulares
+        nombres = [x.name for x in columnas]
+        return {fila[0]: PerfilGuardado(**dict(zip(nombres, fila[1:], strict=True))) for fila in filas}
 
     def cambiar_estado(
         self, cambio: Cambio, version: int, vence_en: datetime | None, proximo_aviso: datetime | None
