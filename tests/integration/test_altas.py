@@ -299,8 +299,10 @@ def test_un_cliente_se_convierte_en_distribuidor_y_es_su_primer_cliente(engine: 
     assert (fila.cuenta_id, fila.nic, fila.cti) == (hecha.distribuidor_id, uno.nic, uno.cti)
     # What the earlier CM thought of it stays with the earlier CM.
     assert fila.notas is None
-    [suya] = filas(engine, "SELECT cuenta_id, notas FROM conversiones")
-    assert tuple(suya) == (cm, "paga tarde")
+    [suya] = correr(engine, conversiones.listar_conversiones, c.ListarConversiones(cuenta_id=cm)).datos
+    assert (suya.nic, suya.notas, suya.estado) == (uno.nic, "paga tarde", "sin_validar")
+    ajena = c.ListarConversiones(cuenta_id=hecha.distribuidor_id)
+    assert correr(engine, conversiones.listar_conversiones, ajena).datos == []
     [nueva] = filas(engine, "SELECT * FROM cuentas_maestras WHERE cuenta_id = :id", id=hecha.distribuidor_id)
     assert (nueva.padre_id, nueva.origen, nueva.nombre, nueva.rfc) == (
         cm,

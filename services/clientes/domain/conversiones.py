@@ -24,6 +24,19 @@ class ConversionGuardada:
     en: datetime
 
 
+@dataclass(frozen=True, kw_only=True)
+class FilaConversion:
+    """One line of a CM's list of conversions."""
+
+    nic: int
+    distribuidor_id: UUID
+    nombre: str
+    estado: str
+    notas: str | None
+    precio_especifico: Decimal | None
+    en: datetime
+
+
 def confirmacion_requerida() -> DomainError:
     return DomainError(
         Codigo.CONFIRMACION_REQUERIDA,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 
-from services.clientes.domain.conversiones import ConversionGuardada
+from services.clientes.domain.conversiones import ConversionGuardada, FilaConversion
 from services.clientes.repository.base import Base
 
 _ANOTAR = text(
@@ -24,6 +26,12 @@ _ES_LA_PROPIA = text(
 )
 _SOLTAR = text("UPDATE clientes SET perfil_principal_id = NULL WHERE cliente_id = :cliente_id")
 
+_LISTA = (
+    "SELECT v.nic, v.distribuidor_id, c.nombre, c.estado, v.notas, v.precio_especifico, v.en FROM conversiones v"
+    " JOIN cuentas_maestras c ON c.cuenta_id = v.distribuidor_id WHERE v.cuenta_id = :cuenta_id{despues}"
+    " ORDER BY v.en DESC, v.distribuidor_id DESC LIMIT :limite"
+)
+
 
 class Conversiones(Base):
     """A cliente is converted once."""
@@ -35,6 +43,18 @@ class Conversiones(Base):
     def soltar_perfil_principal(self, cliente_id: UUID) -> None:
         """Nobody controls the cliente's account from now on. The caller has it locked."""
         self.session.execute(_SOLTAR, {"cliente_id": cliente_id})
+
+    def conversiones(
+        self, cuenta_id: UUID, despues: tuple[datetime, UUID] | None, limite: int
+    ) -> list[FilaConversion]:
+        """What this CM converted, after (when, distributor), the latest first."""
+        datos: dict[str, Any] = {"cuenta_id": cuenta_id, "limite": limite}
+        donde = ""
+        if despues is not None:
+            donde = " AND (v.en, v.distribuidor_id) < (:en, :id)"
+            datos |= {"en": despues[0], "id": despues[1]}
+        filas = self.session.execute(text(_LISTA.format(despues=donde)), datos)
+        return [FilaConversion(**f._mapping) for f in filas]
 
     def convertir(self, conversion: ConversionGuardada) -> None:
         """Record a conversion and move its cliente, which the caller has locked."""

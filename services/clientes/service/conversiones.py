@@ -22,3 +22,7 @@ class Conversiones:
     @rpc(expected_exceptions=WireError)
     def convertir_cliente_v1(self, **payload: Any) -> Payload:
         return self.bus.run(c.CONVERTIR_CLIENTE, payload, conversiones.convertir_cliente)
+
+    @rpc(expected_exceptions=WireError)
+    def listar_conversiones_v1(self, **payload: Any) -> Payload:
+        return self.bus.run(c.LISTAR_CONVERSIONES, payload, conversiones.listar_conversiones)

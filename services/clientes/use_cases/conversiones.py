@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from services.clientes.use_cases import distribuidores
 from services.clientes.use_cases.clientes import cliente_de
 from services.clientes.use_cases.cuentas import cuenta_de
 from services.clientes.use_cases.perfiles import perfil_de
+from shared import pagination
 from shared.contracts import clientes as c
 from shared.contracts.eventos import CLIENTE_CONVERTIDO, ClienteConvertido
 from shared.errors import campo_invalido
@@ -70,6 +72,17 @@ def convertir_cliente(uow: Uow, p: c.ConvertirCliente) -> c.Conversion:
         estado=nueva.estado,
         en=conversion.en,
     )
+
+
+def listar_conversiones(uow: Uow, p: c.ListarConversiones) -> c.PaginaConversiones:
+    """Clientes that the CM made distributors, with what it had written of them."""
+    lugar = pagination.posicion(p.cursor)
+    filas = uow.repo.conversiones(p.cuenta_id, None if lugar is None else (lugar.en, lugar.id), p.limite + 1)
+    pagina = filas[: p.limite]
+    siguiente = None
+    if len(filas) > p.limite:
+        siguiente = pagination.Posicion(pagina[-1].en, pagina[-1].distribuidor_id).cursor()
+    return c.PaginaConversiones(datos=[c.ConversionHecha(**asdict(x)) for x in pagina], siguiente=siguiente)
 
 
 def _titular(uow: Uow, p: c.ConvertirCliente, cliente: ClienteGuardado) -> DatosDeAlta:

@@ -10,14 +10,24 @@ from flask_smorest import Blueprint
 from services.gateway.auth import requiere_sesion
 from services.gateway.contexto import actual, clave_idempotencia, llamar
 from services.gateway.paso import exigir_paso
-from services.gateway.schemas import esquema_de
+from services.gateway.schemas import PaginaArgs, esquema_de, pagina_de
 from shared.contracts import clientes as c
 
 blp = Blueprint("conversiones", __name__, description="Conversión de clientes en distribuidores")
 
 
-@blp.route("/v1/clientes/<int:nic>/conversion")
+@blp.route("/v1/conversiones")
 class Conversiones(MethodView):
+    @requiere_sesion
+    @blp.arguments(PaginaArgs, location="query")
+    @blp.response(200, pagina_de(esquema_de(c.ConversionHecha)))
+    def get(self, args: dict[str, Any]) -> Any:
+        """Clientes que la cuenta convirtió en distribuidores, con las notas y el precio que les tenía."""
+        return llamar(c.LISTAR_CONVERSIONES, c.ListarConversiones(cuenta_id=actual().cuenta_id, **args))
+
+
+@blp.route("/v1/clientes/<int:nic>/conversion")
+class UnaConversion(MethodView):
     @requiere_sesion("administrador")
     @blp.arguments(esquema_de(c.ConvertirCliente, "nic"))
     @blp.response(201, esquema_de(c.Conversion))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from shared.contracts.base import PeticionConClave, Rpc
-from shared.contracts.clientes.campos import CORREO, MOVIL, opcional
+from shared.contracts.clientes.campos import CORREO, LIMITE, MOVIL, opcional
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,34 @@ class Conversion:
     en: datetime
 
 
+@dataclass(frozen=True, kw_only=True)
+class ListarConversiones:
+    """Clientes that the CM made distributors, the latest first."""
+
+    cuenta_id: UUID
+    limite: int = field(default=50, metadata={"validate": LIMITE})
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConversionHecha:
+    """`notas` and `precio_especifico` are what the CM had written of its cliente, which the cliente does not see."""
+
+    nic: int
+    distribuidor_id: UUID
+    nombre: str
+    estado: str
+    notas: str | None = None
+    precio_especifico: Decimal | None = None
+    en: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaginaConversiones:
+    datos: list[ConversionHecha] = field(default_factory=list)
+    siguiente: str | None = None
+
+
 CONVERTIR_CLIENTE = Rpc(
     "clientes",
     "convertir_cliente_v1",
@@ -43,3 +72,6 @@ CONVERTIR_CLIENTE = Rpc(
     cambia=True,
     sin_aislar="the cliente passes from the CM that asks to the one that is opened",
 )
+
+
+LISTAR_CONVERSIONES = Rpc("clientes", "listar_conversiones_v1", ListarConversiones, PaginaConversiones)

@@ -84,7 +84,7 @@ CREATE TABLE conversiones (
     CONSTRAINT fk_conversiones_distribuidor_id FOREIGN KEY (distribuidor_id) REFERENCES cuentas_maestras,
     CONSTRAINT ck_conversiones_otra CHECK (cuenta_id <> distribuidor_id)
 );
-CREATE INDEX ix_conversiones_cuenta_id ON conversiones (cuenta_id, en DESC);
+CREATE INDEX ix_conversiones_cuenta_id ON conversiones (cuenta_id, en DESC, distribuidor_id DESC);
 
 -- A cliente changes hands by a conversion and by nothing else.
 CREATE FUNCTION cliente_de_su_cuenta() RETURNS trigger LANGUAGE plpgsql AS $$
