@@ -131,7 +131,10 @@ def sembrar(bus: RpcClient, claves: dict[str, str]) -> dict[str, Any]:
 
 
 def _saldos(bus: RpcClient, raiz: UUID, cuenta: UUID) -> None:
-    """Timbres, puntos and an MKL for the distributor; what a CTI ilimitada costs."""
+    """Timbres, puntos and MKL for the distributor; what a CTI ilimitada and a CM's year cost."""
+    bus.llamar(
+        cl.PONER_CUOTA_ANUAL, cl.PonerCuotaAnual(clave="semilla:cuota-anual", cuota=Decimal("1500.00"))
+    )
     bus.llamar(
         ti.PONER_TARIFAS,
         ti.PonerTarifas(clave="semilla:tarifas", abierta=Decimal("2400.00"), un_rfc=Decimal("1200.00")),
@@ -167,6 +170,18 @@ def _saldos(bus: RpcClient, raiz: UUID, cuenta: UUID) -> None:
                 cuenta_id=cuenta,
                 producto=MKL_DE_MUESTRA,
                 vence_en=vence,
+            ),
+        )
+    )
+    con_paciencia(
+        lambda: bus.llamar(
+            li.CONTRATAR_MKL,
+            li.ContratarMkl(
+                clave=f"semilla:multinivel:{vence.year}",
+                cuenta_id=cuenta,
+                producto="multinivel",
+                vence_en=vence,
+                precio_anual=Decimal("600.00"),
             ),
         )
     )

@@ -19,6 +19,7 @@ from services.timbrado.repository import Repositorio
 from services.timbrado.repository.consumo import al_sellar
 from services.timbrado.use_cases import cuentas, transferencias
 from services.timbrado.use_cases import venta_automatica as ventas
+from shared.contracts import eventos as ev
 from shared.contracts import timbrado as c
 from shared.errors import DomainError
 from shared.ledger import sealing
@@ -450,3 +451,33 @@ def test_orders_are_listed_by_pages(banco: Banco) -> None:
         ajena = ventas.listar_ventas_automaticas(uow, c.ListarVentasAutomaticas(cuenta_id=uuid4()))
     assert vistas == ctis
     assert ajena.datos == []
+
+
+def estar(banco: Banco, estado: str, version: int) -> None:
+    """clientes tells how the CM stands; each word is delivered twice."""
+    for _ in range(2):
+        with banco.uow() as uow:
+            cambio = ev.CuentaMaestraCambiada(
+                cuenta_id=banco.cm, estado=estado, version=version, en=datetime.now(UTC)
+            )
+            ventas.anotar_cuenta(uow, cambio)
+            uow.commit()
+
+
+def test_a_cm_that_is_not_active_sells_nothing_is_told_once_and_goes_on_when_it_is(banco: Banco) -> None:
+    estar(banco, "suspendido", 3)
+    # An older word that comes late says nothing new.
+    estar(banco, "activo", 2)
+    poner(banco, minimo=100, abonar=200)
+    assert (atender(banco), orden(banco).estado, avisos(banco)) == (
+        0,
+        "cuenta_no_activa",
+        ["venta_automatica_cuenta"],
+    )
+    # What waits costs the next looks nothing and tells nothing more.
+    assert (en_cola(banco), atender(banco), len(avisos(banco))) == (0, 0, 1)
+    estar(banco, "activo", 4)
+    assert (atender(banco), orden(banco).estado, orden(banco).ultima_cantidad) == (1, "activa", 200)
+    assert atender(banco) == 0
+    [umbral] = filas(banco, "SELECT umbral FROM cuentas WHERE umbral IS NOT NULL")
+    assert umbral == (100,)

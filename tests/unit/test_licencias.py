@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import UTC, date, datetime
+from calendar import monthrange
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,6 +14,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.licencias import domain
 from services.licencias.domain import CodigoValidacion
@@ -160,3 +164,56 @@ def test_features_are_sorted_and_unique() -> None:
     assert domain.caracteristicas_validas(["Nube", "caja", "nube"]) == ("caja", "nube")
     with pytest.raises(DomainError):
         domain.caracteristicas_validas(["a"] * 51)
+
+
+@pytest.mark.parametrize(
+    ("desde", "hasta", "meses"),
+    [
+        (date(2026, 11, 24), date(2027, 11, 23), 12),
+        (date(2026, 11, 24), date(2027, 11, 24), 13),
+        (date(2026, 11, 24), date(2026, 11, 24), 1),
+        (date(2026, 11, 24), date(2026, 12, 23), 1),
+        (date(2026, 11, 24), date(2026, 12, 24), 2),
+        (date(2027, 1, 31), date(2027, 2, 27), 1),
+        (date(2027, 1, 31), date(2027, 2, 28), 2),
+        (date(2028, 1, 31), date(2028, 2, 28), 1),
+        (date(2028, 2, 29), date(2029, 2, 27), 12),
+        (date(2026, 11, 24), date(2026, 11, 23), 0),
+    ],
+)
+def test_un_mes_comenzado_cuenta_entero(desde: date, hasta: date, meses: int) -> None:
+    assert domain.meses_restantes(desde, hasta) == meses
+
+
+def test_lo_contratado_a_medio_anio() -> None:
+    # 100 × 5 / 12 = 41.666…, 1 × 6 / 12 of a centavo rounds up.
+    assert domain.precio_prorrateado(Decimal(100), date(2027, 1, 1), date(2027, 5, 31)) == Decimal("41.67")
+    assert domain.precio_prorrateado(Decimal("0.01"), date(2027, 1, 1), date(2027, 6, 30)) == Decimal("0.01")
+    assert domain.precio_prorrateado(Decimal(100), date(2027, 1, 1), date(2029, 6, 30)) == Decimal("100.00")
+
+
+@given(
+    precio=st.decimals(0, 10**6, places=2),
+    desde=st.dates(date(2020, 1, 1), date(2040, 1, 1)),
+    dias=st.integers(0, 800),
+)
+def test_el_prorrateo_nunca_cobra_de_mas_ni_baja_con_el_tiempo(
+    precio: Decimal, desde: date, dias: int
+) -> None:
+    hasta = desde + timedelta(days=dias)
+    uno = domain.precio_prorrateado(precio, desde, hasta)
+    assert 0 <= uno <= precio
+    # One day more never costs less; buying later never costs more.
+    assert uno <= domain.precio_prorrateado(precio, desde, hasta + timedelta(days=1))
+    assert domain.precio_prorrateado(precio, desde + timedelta(days=1), hasta) <= uno
+    # By the month, counted out: the months that have begun between both days, both included.
+    comenzados = 0
+    while comenzados < 12 and _mas_meses(desde, comenzados) <= hasta:
+        comenzados += 1
+    exacto = precio * comenzados / 12
+    assert abs(uno - exacto) <= Decimal("0.005")
+
+
+def _mas_meses(dia: date, meses: int) -> date:
+    anio, mes = divmod(dia.year * 12 + dia.month - 1 + meses, 12)
+    return date(anio, mes + 1, min(dia.day, monthrange(anio, mes + 1)[1]))
