@@ -34,6 +34,8 @@ class Settings:
     http_max_body: int
     http_max_body_masivas: int
     """The same for a bulk transfer: 50,000 rows with the longest ids take 6.5 MB."""
+    http_max_body_importaciones: int
+    """The same for a CSV of clientes: 100,000 rows with every field short take some 40 MB."""
     token_private_key_file: Path | None
     """Ed25519 PEM with which clientes signs access tokens."""
     token_public_key_file: Path | None
@@ -58,6 +60,18 @@ class Settings:
     pacs_file: Path | None
     """TOML or JSON that names the PACs (`services/timbrado/pac/configuracion.py`); without it, the sandbox alone."""
     pac_timeout: float
+    smtp_url: str | None
+    """`smtp://host:port` or `smtps://host:port`; without it mails go to `correo_dir`, and without either they wait."""
+    smtp_user: str | None
+    smtp_password_file: Path | None
+    smtp_timeout: float
+    """Each exchange with the SMTP server."""
+    correo_de: str
+    """From of every mail: `Nombre <direccion>`."""
+    correo_dir: Path | None
+    """Folder that gets each mail as an `.eml` where there is no SMTP server."""
+    portal_url: str
+    """The portal's public address: links in mails begin with it."""
     crash_dir: Path | None
     """Chaos tests only: a file named after a crash point in this folder kills the process there, once."""
 
@@ -79,6 +93,7 @@ def settings() -> Settings:
         http_port=env.int("HTTP_PORT", 8000),
         http_max_body=env.int("HTTP_MAX_BODY", 4 * 1024 * 1024),
         http_max_body_masivas=env.int("HTTP_MAX_BODY_MASIVAS", 8 * 1024 * 1024),
+        http_max_body_importaciones=env.int("HTTP_MAX_BODY_IMPORTACIONES", 48 * 1024 * 1024),
         token_private_key_file=_path(env, "TOKEN_PRIVATE_KEY_FILE"),
         token_public_key_file=_path(env, "TOKEN_PUBLIC_KEY_FILE"),
         dialectos_key_file=_path(env, "DIALECTOS_KEY_FILE"),
@@ -91,6 +106,13 @@ def settings() -> Settings:
         pac_sandbox_dir=_path(env, "PAC_SANDBOX_DIR"),
         pacs_file=_path(env, "PACS_FILE"),
         pac_timeout=env.float("PAC_TIMEOUT", 8.0),
+        smtp_url=env.str("SMTP_URL", None) or None,
+        smtp_user=env.str("SMTP_USER", None) or None,
+        smtp_password_file=_path(env, "SMTP_PASSWORD_FILE"),
+        smtp_timeout=env.float("SMTP_TIMEOUT", 10.0),
+        correo_de=env.str("CORREO_DE", "Cuenta Maestra <no-responder@cuentamaestra.invalid>"),
+        correo_dir=_path(env, "CORREO_DIR"),
+        portal_url=env.str("PORTAL_URL", "http://127.0.0.1:8000"),
         crash_dir=_path(env, "CRASH_DIR"),
     )
 

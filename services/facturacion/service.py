@@ -13,6 +13,7 @@ from shared.contracts import facturacion as c
 from shared.contracts.eventos import (
     CLIENTE_CONVERTIDO,
     CLIENTE_CREADO,
+    CLIENTES_CREADOS_LOTE,
     CUENTA_MAESTRA_CREADA,
     PUNTOS_TRANSFERIDOS,
     TIMBRES_TRANSFERIDOS,
@@ -64,6 +65,11 @@ class FacturacionService:
     def on_cliente_creado_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
         """Remember the cliente."""
         self.bus.consume(CLIENTE_CREADO, evento_id, carga, use_cases.anotar_cliente)
+
+    @event(CLIENTES_CREADOS_LOTE)
+    def on_clientes_creados_lote_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
+        """Remember each of them."""
+        self.bus.consume(CLIENTES_CREADOS_LOTE, evento_id, carga, use_cases.anotar_clientes)
 
     @event(CLIENTE_CONVERTIDO)
     def on_cliente_convertido_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:

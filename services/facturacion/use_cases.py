@@ -13,6 +13,7 @@ from shared.contracts import facturacion as c
 from shared.contracts.eventos import (
     ClienteConvertido,
     ClienteCreado,
+    ClientesCreadosLote,
     CuentaMaestraCreada,
     PuntosTransferidos,
     TimbresTransferidos,
@@ -136,6 +137,16 @@ def anotar_cliente(uow: UnitOfWork[Repositorio], e: ClienteCreado) -> None:
     """Remember a cliente's name, to show it beside its NIC."""
     uow.repo.anotar_cliente(
         domain.Cliente(cliente_id=e.cliente_id, cuenta_id=e.cuenta_id, nic=e.nic, nombre=e.nombre)
+    )
+
+
+def anotar_clientes(uow: UnitOfWork[Repositorio], e: ClientesCreadosLote) -> None:
+    """The same for many that came in one import."""
+    uow.repo.anotar_clientes(
+        [
+            domain.Cliente(cliente_id=x.cliente_id, cuenta_id=x.cuenta_id, nic=x.nic, nombre=x.nombre)
+            for x in e.filas()
+        ]
     )
 
 

@@ -20,6 +20,7 @@ RUTAS = (
     "segundo_factor",
     "cuenta",
     "clientes",
+    "importaciones",
     "facturacion",
     "licencias",
     "puntos",

@@ -125,7 +125,10 @@ class ServidorHttp(WebServer):  # type: ignore[misc]
             rutas_calientes(self._cliente),
             settings().http_max_body,
             prefijos=documentos.rutas(self._cliente),
-            topes={("POST", "/v1/transferencias-masivas"): settings().http_max_body_masivas},
+            topes={
+                ("POST", "/v1/transferencias-masivas"): settings().http_max_body_masivas,
+                ("POST", "/v1/clientes/importaciones"): settings().http_max_body_importaciones,
+            },
         )
 
     def get_wsgi_server(

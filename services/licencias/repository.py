@@ -30,6 +30,11 @@ class Repositorio:
         """Keep a cliente; one that is known stays as it is."""
         self._session.execute(insert(ClienteModel).values(asdict(cliente)).on_conflict_do_nothing())
 
+    def anotar_clientes(self, clientes: Sequence[Cliente]) -> None:
+        """Keep many clientes in one statement; those that are known stay as they are."""
+        filas = [asdict(cliente) for cliente in clientes]
+        self._session.execute(insert(ClienteModel).values(filas).on_conflict_do_nothing())
+
     def pasar_cliente(self, cliente_id: UUID, anterior: UUID, nueva: UUID) -> bool:
         """Note that a cliente is of another CM now, and of which it was; False when neither of the two has it."""
         cambio = (

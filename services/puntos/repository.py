@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from datetime import datetime
 from uuid import UUID
@@ -46,6 +47,15 @@ class Repositorio:
             insert(MonederoClienteModel)
             .values(asdict(completo))
             .on_conflict_do_nothing(index_elements=["cliente_id"])
+        )
+
+    def abrir_clientes(self, monederos: Sequence[MonederoCliente]) -> None:
+        """Open the wallets of many clientes together; those that are open stay as they are."""
+        claves = {m.cliente_id: (str(TipoCuenta.CLIENTE), str(m.cliente_id)) for m in monederos}
+        libros = self.libro.abrir([(*clave, True) for clave in claves.values()])
+        filas = [asdict(replace(m, libro_id=libros[claves[m.cliente_id]].id)) for m in monederos]
+        self._session.execute(
+            insert(MonederoClienteModel).values(filas).on_conflict_do_nothing(index_elements=["cliente_id"])
         )
 
     def pasar_cliente(self, cliente_id: UUID, anterior: UUID, nueva: UUID) -> bool:

@@ -14,6 +14,7 @@ from shared.contracts import puntos as c
 from shared.contracts.eventos import (
     CLIENTE_CONVERTIDO,
     CLIENTE_CREADO,
+    CLIENTES_CREADOS_LOTE,
     COBRO_DEVUELTO,
     COBRO_SOLICITADO,
     CUENTA_MAESTRA_CREADA,
@@ -70,6 +71,11 @@ class PuntosService:
     def on_cliente_creado_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
         """Open the cliente's wallet."""
         self.bus.consume(CLIENTE_CREADO, evento_id, carga, use_cases.abrir_monedero_de_cliente)
+
+    @event(CLIENTES_CREADOS_LOTE)
+    def on_clientes_creados_lote_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
+        """Open the wallet of each."""
+        self.bus.consume(CLIENTES_CREADOS_LOTE, evento_id, carga, use_cases.abrir_monederos_de_clientes)
 
     @event(CLIENTE_CONVERTIDO)
     def on_cliente_convertido_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:

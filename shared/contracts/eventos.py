@@ -57,6 +57,31 @@ class ClienteConvertido:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClientesCreadosLote:
+    """Clientes that one CM imported together, up to 500: the fields of `ClienteCreado`, as columns.
+
+    Value `i` of every column is of one cliente; ids, NIC and CTI are texts joined by commas. An event for each of
+    100,000 would be handled 400,000 times.
+    """
+
+    cuenta_id: UUID
+    clientes: str
+    nics: str
+    ctis: str
+    nombres: list[str]
+
+    def filas(self) -> list[ClienteCreado]:
+        """The same, one by one."""
+        columnas = (self.clientes.split(","), self.nics.split(","), self.ctis.split(","), self.nombres)
+        return [
+            ClienteCreado(
+                cuenta_id=self.cuenta_id, cliente_id=UUID(id_), nic=int(nic), nombre=nombre, cti=cti
+            )
+            for id_, nic, cti, nombre in zip(*columnas, strict=True)
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
 class TimbresTransferidos:
     """A CM moved timbres from its stock to a cliente's CTI: a venta to invoice. `importe` in MXN."""
 
@@ -221,9 +246,42 @@ class MklContratada:
     precio_anual: Decimal = Decimal(0)
 
 
+@dataclass(frozen=True, kw_only=True)
+class SaldosDeTimbres:
+    """Sealed balances of CTI estándar, as columns (see `TimbresTransferidosLote`), each CTI once.
+
+    `versiones`: the link of its account's chain that a balance is of; it only grows, so that an older word says
+    nothing new. `compras`: when timbres last came in, RFC 3339, empty when not among these movements.
+    """
+
+    ctis: str
+    clientes: str
+    saldos: str
+    versiones: str
+    compras: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SaldosDePuntos:
+    """Sealed balances of wallets of clientes, in hundredths of a punto, as columns."""
+
+    clientes: str
+    saldos: str
+    versiones: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CtisCreadas:
+    """CTI that now exist, and whose they are, as columns."""
+
+    ctis: str
+    clientes: str
+
+
 CUENTA_MAESTRA_CREADA = Evento("clientes", "cuenta_maestra_creada_v1", CuentaMaestraCreada)
 CLIENTE_CREADO = Evento("clientes", "cliente_creado_v1", ClienteCreado)
 CLIENTE_CONVERTIDO = Evento("clientes", "cliente_convertido_v1", ClienteConvertido)
+CLIENTES_CREADOS_LOTE = Evento("clientes", "clientes_creados_lote_v1", ClientesCreadosLote)
 TIMBRES_TRANSFERIDOS = Evento("timbrado", "timbres_transferidos_v1", TimbresTransferidos)
 TIMBRES_TRANSFERIDOS_LOTE = Evento("timbrado", "timbres_transferidos_lote_v1", TimbresTransferidosLote)
 TIMBRES_CONSUMIDOS = Evento("timbrado", "timbres_consumidos_v1", TimbresConsumidos)
@@ -236,6 +294,9 @@ CUENTA_RENOVADA = Evento("clientes", "cuenta_renovada_v1", CuentaRenovada)
 MKL_CONTRATADA = Evento("licencias", "mkl_contratada_v1", MklContratada)
 RENOVACION_COBRO_SOLICITADO = Evento("clientes", "cobro_solicitado_v1", CobroSolicitado)
 RENOVACION_COBRO_DEVUELTO = Evento("clientes", "cobro_devuelto_v1", CobroDevuelto)
+SALDOS_DE_TIMBRES = Evento("timbrado", "saldos_de_timbres_v1", SaldosDeTimbres)
+SALDOS_DE_PUNTOS = Evento("puntos", "saldos_de_puntos_v1", SaldosDePuntos)
+CTIS_CREADAS = Evento("timbrado", "ctis_creadas_v1", CtisCreadas)
 #: Each service's entries of the audit log, written in the transaction of what they tell.
 AUDITORIA: dict[str, Evento[AsientoDeAuditoria]] = {
     servicio: Evento(servicio, "auditoria_v1", AsientoDeAuditoria)
@@ -244,6 +305,7 @@ AUDITORIA: dict[str, Evento[AsientoDeAuditoria]] = {
 
 SUSCRIPCIONES: dict[Evento[Any], tuple[str, ...]] = {
     CUENTA_MAESTRA_CREADA: ("timbrado", "puntos", "licencias", "facturacion"),
+    CLIENTES_CREADOS_LOTE: ("timbrado", "puntos", "licencias", "facturacion"),
     CLIENTE_CREADO: ("timbrado", "puntos", "licencias", "facturacion"),
     CLIENTE_CONVERTIDO: ("timbrado", "puntos", "licencias", "facturacion"),
     TIMBRES_TRANSFERIDOS: ("facturacion",),
@@ -258,5 +320,8 @@ SUSCRIPCIONES: dict[Evento[Any], tuple[str, ...]] = {
     MKL_CONTRATADA: ("clientes",),
     RENOVACION_COBRO_SOLICITADO: ("puntos",),
     RENOVACION_COBRO_DEVUELTO: ("puntos",),
+    SALDOS_DE_TIMBRES: ("clientes",),
+    SALDOS_DE_PUNTOS: ("clientes",),
+    CTIS_CREADAS: ("clientes",),
     **dict.fromkeys(AUDITORIA.values(), ("clientes",)),
 }

@@ -50,9 +50,7 @@ _correo = re.compile(
 _sitio = re.compile(
     r"https?://(?:[a-z0-9-]+\.)+[a-z]{2,24}(?::\d{1,5})?(?:[/?#]\S*)?", re.IGNORECASE
 ).fullmatch
-_extension = re.compile(
-    r"\W*\b(?:ext(?:ensi[oó]n)?|x)\b\W*(\d{1,8})\s*\Z|\s*#\s*(\d{1,8})\s*\Z", re.IGNORECASE
-).search
+_extension = re.compile(r"\W*(?:\bext(?:ensi[oó]n)?|\bx|#)\W*(\d{1,8})\s*\Z", re.IGNORECASE).search
 _no_admitidos = re.compile(r"[\x00\ud800-\udfff]").search
 
 
@@ -144,7 +142,7 @@ def normalizar_telefono(texto: str) -> str:
     hallada = _extension(escrito)
     base, extension = escrito, ""
     if hallada:
-        base, extension = escrito[: hallada.start()], f" ext. {hallada[1] or hallada[2]}"
+        base, extension = escrito[: hallada.start()], f" ext. {hallada[1]}"
     if re.search(r"[^\d\s().+-]", base):
         return escrito
     digitos = re.sub(r"\D", "", base)

@@ -9,6 +9,7 @@ from services.clientes.repository.cuentas import Cuentas
 from services.clientes.repository.distribuidores import Distribuidores
 from services.clientes.repository.limites import Limites
 from services.clientes.repository.llaves_api import LlavesApi
+from services.clientes.repository.importaciones import Importaciones
 from services.clientes.repository.perfiles import Perfiles
 from services.clientes.repository.registro import Registros
 from services.clientes.repository.renovaciones import RenovacionesDeCuenta
@@ -26,6 +27,7 @@ class Repositorio(
     Distribuidores,
     RenovacionesDeCuenta,
     Clientes,
+    Importaciones,
     Altas,
     Conversiones,
     Correos,

@@ -16,6 +16,7 @@ from services.clientes.service.conversiones import Conversiones
 from services.clientes.service.correos import Correos
 from services.clientes.service.cuentas import Cuentas
 from services.clientes.service.distribuidores import Distribuidores
+from services.clientes.service.importaciones import Importaciones
 from services.clientes.service.perfiles import Perfiles
 from services.clientes.service.registro import Registro
 from services.clientes.service.segundo_factor import SegundoFactor, TotpDelServicio
@@ -45,6 +46,7 @@ class ClientesService(
     Cuentas,
     Distribuidores,
     Clientes,
+    Importaciones,
     Altas,
     Conversiones,
     Correos,

@@ -44,6 +44,14 @@ _CREATE = text(
     "INSERT INTO ctis (id, nic, cliente_id, cuenta_id, libro_id, tipo)"
     " VALUES (:id, :nic, :cliente_id, :cuenta_id, :libro_id, :tipo) ON CONFLICT (id) DO NOTHING RETURNING id"
 )
+_CREATE_MANY = text(
+    "WITH nuevas AS (INSERT INTO ctis (id, nic, cliente_id, cuenta_id, libro_id, tipo)"
+    " SELECT t.id, t.nic, t.cliente_id, :cuenta_id, l.id, :tipo FROM unnest(CAST(:ids AS text[]),"
+    " CAST(:nics AS bigint[]), CAST(:clientes AS uuid[])) t(id, nic, cliente_id)"
+    " JOIN cuentas l ON l.tipo = 'cti' AND l.titular = t.id ORDER BY t.id ON CONFLICT (id) DO NOTHING RETURNING id)"
+    " INSERT INTO bitacora_ctis (cti, accion, motivo, detalle, actor, ip)"
+    " SELECT id, 'creacion', '', jsonb_build_object('tipo', CAST(:tipo AS text)), 'sistema', '' FROM nuevas"
+)
 #: At most as many ids of this form are taken as the cliente has CTI, so one of the range is free.
 _FREE_ID = text(
     "SELECT n FROM generate_series(2, 2 + (SELECT count(*) FROM ctis WHERE cuenta_id = :cuenta_id AND nic = :nic)) n"
@@ -88,6 +96,22 @@ class Ctis(Base):
                 },
             ).scalar()
             is not None
+        )
+
+    def crear_ctis_estandar(
+        self, cuenta_id: UUID, ids: Sequence[str], nics: Sequence[str], clientes: Sequence[str]
+    ) -> None:
+        """Many CTI with their accounts and the first line of their logbooks; those that exist stay as they are."""
+        self.libro.abrir([("cti", id_, True) for id_ in ids])
+        self._session.execute(
+            _CREATE_MANY,
+            {
+                "cuenta_id": cuenta_id,
+                "tipo": str(TipoCti.ESTANDAR),
+                "ids": list(ids),
+                "nics": [int(nic) for nic in nics],
+                "clientes": [UUID(id_) for id_ in clientes],
+            },
         )
 
     def cliente_de(self, cuenta_id: UUID, nic: int) -> UUID | None:

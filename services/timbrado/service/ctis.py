@@ -159,6 +159,10 @@ class Ctis:
     def on_cliente_creado_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
         self.bus.consume(ev.CLIENTE_CREADO, evento_id, carga, cuentas.crear_cti_estandar)
 
+    @event(ev.CLIENTES_CREADOS_LOTE)
+    def on_clientes_creados_lote_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
+        self.bus.consume(ev.CLIENTES_CREADOS_LOTE, evento_id, carga, cuentas.crear_ctis_estandar)
+
     @event(ev.CLIENTE_CONVERTIDO)
     def on_cliente_convertido_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
         self.bus.consume(ev.CLIENTE_CONVERTIDO, evento_id, carga, conversiones.pasar_ctis_a_su_cuenta)

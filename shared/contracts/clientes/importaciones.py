@@ -164,7 +164,14 @@ class PaginaFilasDeImportacion:
 RECIBIR_IMPORTACION = Rpc("clientes", "recibir_importacion_v1", RecibirImportacion, Importacion, cambia=True)
 
 
-RECIBIR_PIEZA = Rpc("clientes", "recibir_pieza_v1", RecibirPieza, Importacion, cambia=True)
+RECIBIR_PIEZA = Rpc(
+    "clientes",
+    "recibir_pieza_v1",
+    RecibirPieza,
+    Importacion,
+    cambia=True,
+    sin_auditar="the import is; a piece is a part of its file",
+)
 
 
 CANCELAR_IMPORTACION = Rpc(
