@@ -24,7 +24,8 @@ from shared.correlation import correlation
 from shared.crash import crash_point
 from shared.errors import Codigo, DomainError
 from shared.persistence.aislamiento import ACOTAR
-from shared.quien import Quien, acotada, quien
+from shared.quien import Quien as Quien
+from shared.quien import acotada, quien
 
 R = TypeVar("R")
 

@@ -16,7 +16,7 @@ from services.clientes.use_cases.perfiles import cuentas_de, perfil_de
 from services.clientes.use_cases.segundo_factor import exigir_segundo_factor
 from shared.contracts import clientes as c
 from shared.contracts.base import Vacio
-from shared.persistence.uow import UnitOfWork
+from shared.persistence.uow import Quien, UnitOfWork
 
 if TYPE_CHECKING:
     from services.clientes.repository import Repositorio
@@ -93,6 +93,10 @@ def _asentar(
         objeto=f"perfil:{perfil.perfil_id}" if perfil else "",
         detalle={"usuario": peticion.usuario},
         resultado=resultado,
+        # Who it is has been proved only when it was let in.
+        actor=Quien("perfil", str(perfil.perfil_id), peticion.origen_ip)
+        if perfil and resultado == "hecho"
+        else Quien("anonimo", "", peticion.origen_ip),
     )
 
 
