@@ -21,7 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from services.clientes.credenciales import Anticipadas, CredencialesReales
 from services.clientes.repository import Repositorio
 from services.clientes.segundo_factor import TotpReal
-from services.clientes.use_cases import perfiles, registro, segundo_factor, sesiones
+from services.clientes.use_cases import cuentas, perfiles, registro, segundo_factor, sesiones
 from shared.contracts import clientes as c
 from shared.errors import Codigo, DomainError
 from shared.persistence.base import new_engine
@@ -260,6 +260,32 @@ def test_sin_confirmar_no_es_nadie(engine: Engine) -> None:
     confirmar(engine, ultimo_token(engine))
     with pytest.raises(IntegrityError, match="stays confirmed"), engine.begin() as conexion:
         conexion.execute(text("UPDATE perfiles SET confirmado_en = NULL"))
+
+
+def test_sin_confirmar_no_administra_nada(engine: Engine) -> None:
+    titular = confirmado(engine).perfil_id
+    raiz = correr(
+        engine,
+        cuentas.crear_cuenta_maestra,
+        c.CrearCuentaMaestra(clave="raiz", nombre="Raíz", titular_perfil_id=titular),
+    )
+    registrar(engine, "beto@prueba.mx", "5512340002", nombre="Beto", contrasena=OTRA)
+    with engine.connect() as conexion:
+        beto: UUID = conexion.execute(
+            text("SELECT perfil_id FROM perfiles WHERE correo = 'beto@prueba.mx'")
+        ).scalar_one()
+    peticion = c.CrearCuentaMaestra(
+        clave="otra", padre_id=raiz.cuenta_id, nombre="Otra", titular_perfil_id=beto
+    )
+    with rechazo(Codigo.NO_ENCONTRADO):
+        correr(engine, cuentas.crear_cuenta_maestra, peticion)
+    usuario = "INSERT INTO usuarios (cuenta_id, perfil_id, rol, creado_en) VALUES (:cuenta, :perfil, 'operador', now())"
+    datos = {"cuenta": raiz.cuenta_id, "perfil": beto}
+    with pytest.raises(IntegrityError, match="not confirmed"), engine.begin() as conexion:
+        conexion.execute(text(usuario), datos)
+    confirmar(engine, ultimo_token(engine, "beto@prueba.mx"))
+    with engine.begin() as conexion:
+        conexion.execute(text(usuario), datos)
 
 
 def test_lo_que_nadie_confirma_se_borra_a_los_siete_dias(engine: Engine) -> None:
