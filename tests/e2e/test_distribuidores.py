@@ -53,7 +53,10 @@ class Red:
     def confirmar(self, alta: dict[str, Any]) -> dict[str, Any]:
         r = requests.post(
             f"{self.sistema.url}/v1/distribuidores/confirmaciones",
-            json={"token": enlace(self.sistema, alta["correo"]), "contrasena": CONTRASENA},
+            json={
+                "token": enlace(self.sistema, alta["correo"], "Confirme su cuenta"),
+                "contrasena": CONTRASENA,
+            },
             timeout=30,
         )
         assert r.status_code == 201, r.text
@@ -128,7 +131,7 @@ def test_alta_de_distribuidor_en_el_portal(red: Red) -> None:
     # The mail leads to the form, which says whose account it is.
     vista = requests.get(
         f"{red.sistema.url}/v1/distribuidores/confirmaciones",
-        params={"token": enlace(red.sistema, alta["correo"])},
+        params={"token": enlace(red.sistema, alta["correo"], "Confirme su cuenta")},
         timeout=30,
     ).json()
     assert (vista["nombre"], vista["correo"], vista["tiene_perfil"]) == (
