@@ -21,9 +21,9 @@ def recibidos(sistema: Sistema, para: str) -> list[tuple[str, str]]:
     return [(asunto, texto) for _, asunto, texto in sorted(hallados)]
 
 
-def enlace(sistema: Sistema, para: str) -> str:
-    """The token of the link in the newest mail to an address, once one came."""
-    asunto, texto = hasta(lambda: recibidos(sistema, para))[-1]
+def enlace(sistema: Sistema, para: str, asunto: str) -> str:
+    """The token of the link in the newest mail to an address whose subject begins so, once one came."""
+    texto = hasta(lambda: [t for a, t in recibidos(sistema, para) if a.startswith(asunto)])[-1]
     token = re.search(r"\?token=([\w-]+)", texto)
-    assert token is not None, asunto
+    assert token is not None, texto
     return token.group(1)

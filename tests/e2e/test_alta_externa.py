@@ -19,6 +19,7 @@ from tests.sistema import Sistema, hasta
 
 AXE = Path(__file__).with_name("navegador") / "node_modules" / "axe-core" / "axe.min.js"
 CONTRASENA = "caballo grapa batería"
+ALTA = "Confirme su cuenta de distribuidor"
 ESCRITORIO, TELEFONO = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 
 
@@ -170,7 +171,7 @@ def test_integrar_el_alta_desde_un_sitio_web_externo(
         a for a in raiz.get(f"/v1/altas?llave={llave}").json()["datos"] if a["correo"] == "ana@golfo.example"
     ]
     assert (alta["estado"], alta["sitio"], alta["titular"]) == ("sin_validar", sitio.origen, "Ana Ruiz")
-    token = enlace(sistema, "ana@golfo.example")
+    token = enlace(sistema, "ana@golfo.example", ALTA)
     r = requests.post(
         f"{sistema.url}/v1/distribuidores/confirmaciones",
         json={"token": token, "nombre": "Ana Ruiz", "contrasena": CONTRASENA, "aviso_version": "1"},
@@ -259,6 +260,6 @@ def test_inscribirse_como_distribuidor_de_la_raiz(sistema: Sistema) -> None:
     conocida = {**cuerpo, "correo": sistema.demo["raiz"]["usuario"]}
     otra = requests.post(f"{sistema.url}/v1/cuentas-maestras", json=conocida, timeout=30)
     assert (otra.status_code, otra.json()) == (202, r.json())
-    assert enlace(sistema, "dora@golfo.example")
+    assert enlace(sistema, "dora@golfo.example", ALTA)
     altas = sistema.sesion("raiz").get("/v1/altas?estado=sin_validar").json()["datos"]
     assert [a["llave"] for a in altas if a["correo"] == "dora@golfo.example"] == [None]

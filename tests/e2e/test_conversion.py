@@ -13,6 +13,7 @@ from tests.e2e.buzon import enlace
 from tests.sistema import Sistema, hasta
 
 CONTRASENA = "caballo grapa batería"
+ALTA = "Confirme su cuenta de distribuidor"
 
 
 def timbrar(sistema: Sistema, cti: str, contrasena: str) -> requests.Response:
@@ -76,7 +77,7 @@ def test_convertir_un_cliente_existente_en_distribuidor(sistema: Sistema, client
     r = requests.post(
         f"{sistema.url}/v1/distribuidores/confirmaciones",
         json={
-            "token": enlace(sistema, contacto["correo"]), "nombre": "Fidel Ferrer", "contrasena": CONTRASENA,
+            "token": enlace(sistema, contacto["correo"], ALTA), "nombre": "Fidel Ferrer", "contrasena": CONTRASENA,
             "aviso_version": "1",
         },
         headers={"Idempotency-Key": str(uuid4())},
@@ -104,3 +105,37 @@ def test_convertir_un_cliente_existente_en_distribuidor(sistema: Sistema, client
     )
     assert suya.post(ruta, json={**contacto, "confirmar": True}).status_code in (402, 409)
     sistema.cuadrar()
+
+
+def test_el_perfil_principal_del_cliente_sera_el_titular(sistema: Sistema) -> None:
+    """A distributor with Multi-nivel converts a cliente whose own perfil controls it: that perfil, and nobody else."""
+    suya = {"correo": "dueno@papeleria.example", "movil": "+525577889900"}
+
+    def publica(ruta: str, **cuerpo: Any) -> requests.Response:
+        r = requests.post(
+            f"{sistema.url}{ruta}", json=cuerpo, headers={"Idempotency-Key": str(uuid4())}, timeout=30
+        )
+        assert r.ok, r.text
+        return r
+
+    publica("/v1/perfiles", nombre="Pilar Dueña", contrasena=CONTRASENA, **suya)
+    publica("/v1/perfiles/confirmaciones", token=enlace(sistema, suya["correo"], "Confirme su correo"))
+    cm = sistema.sesion("distribuidor")
+    nic = cm.post("/v1/clientes", json={"nombre": "Papelería Pilar", "notas": "paga tarde"}).json()["nic"]
+    assert cm.put(f"/v1/clientes/{nic}/perfil-principal", json=suya).status_code == 200
+    ruta = f"/v1/clientes/{nic}/conversion"
+    otra = cm.post(ruta, json={"correo": "otra@papeleria.example", "movil": "5577889901", "confirmar": True})
+    assert (otra.status_code, list(otra.json()["errores"])) == (422, ["correo"])
+    hecha = cm.post(ruta, json={"confirmar": True})
+    assert hecha.status_code == 201, hecha.text
+    r = publica("/v1/distribuidores/confirmaciones", token=enlace(sistema, suya["correo"], ALTA))
+    assert (r.json()["estado"], r.json()["perfil_creado"]) == ("sin_activar", False)
+    r = cm.post(f"/v1/distribuidores/{hecha.json()['distribuidor_id']}/activacion", json={"confirmar": True})
+    assert r.status_code == 200, r.text
+    dueno = sistema.sesion_de(suya["correo"], CONTRASENA)
+    # It administers its CM, and is nobody's perfil principal any more.
+    assert dueno.get("/v1/perfiles/yo").json()["nics"] == []
+    assert dueno.get(f"/v1/clientes/{nic}").json().get("notas") is None
+    assert [x["notas"] for x in cm.get("/v1/conversiones").json()["datos"] if x["nic"] == nic] == [
+        "paga tarde"
+    ]
