@@ -127,6 +127,7 @@ def contar_intento(uow: Uow, perfil_id: UUID) -> SegundoFactorGuardado | None:
         return factor
     uow.repo.contar_fallos(perfil_id, 0, ahora + domain.BLOQUEO)
     perfil = perfil_de(uow, perfil_id)
+    uow.asentar("clientes.bloquear_segundo_factor", objeto=f"perfil:{perfil_id}", resultado="rechazado")
     clave = f"2fa-bloqueo:{perfil_id}:{ahora:%Y%m%d%H}"
     escribir(uow, perfil.correo, mensajes.segundo_factor_bloqueado(perfil.nombre), clave)
     return factor
