@@ -24,7 +24,7 @@ from shared.correlation import correlation
 from shared.crash import crash_point
 from shared.errors import Codigo, DomainError
 from shared.persistence.aislamiento import ACOTAR
-from shared.quien import Quien as Quien
+from shared.quien import Quien as Quien  # noqa: PLC0414 (use cases take it from here)
 from shared.quien import acotada, quien
 
 R = TypeVar("R")
