@@ -60,7 +60,7 @@ def _leer(cuerpo: bytes) -> Archivo:
             columnas = _columnas(celdas) if any(celdas) else []
         if not columnas:
             raise campo_invalido("cuerpo", "El archivo está vacío. Descargue la plantilla y llénela.")
-        piezas = list(_piezas(_filas(lector)))
+        piezas = list(_piezas(_filas(lector, len(columnas))))
     except csv.Error as exc:
         raise campo_invalido(
             "cuerpo", f"La línea {lector.line_num} del CSV no se pudo leer: revise sus comillas. ({exc})"
@@ -118,8 +118,9 @@ def _nombre(titulo: str) -> str:
     return "_".join("".join(x for x in plano if not unicodedata.combining(x)).replace("_", " ").split())
 
 
-def _filas(lector: Iterator[list[str]]) -> Iterator[list[int | str]]:
-    """Each row behind the number of the line that it begins in; empty ones are passed over."""
+def _filas(lector: Iterator[list[str]], columnas: int) -> Iterator[list[int | str]]:
+    """Each row behind the number of the line that it begins in; empty ones are passed over, and so are the empty
+    cells that a spreadsheet leaves to the right of the last column."""
     total = 0
     anterior: int = lector.line_num  # type: ignore[attr-defined]
     for celdas in lector:
@@ -135,7 +136,8 @@ def _filas(lector: Iterator[list[str]]) -> Iterator[list[int | str]]:
             raise campo_invalido(
                 "cuerpo", f"La línea {linea} trae una celda de más de {c.CARACTERES_DE_CELDA:,} caracteres."
             )
-        yield [linea, *celdas]
+        sobran = celdas[columnas:]
+        yield [linea, *(celdas if any(sobran) else celdas[:columnas])]
 
 
 def _piezas(filas: Iterator[list[int | str]]) -> Iterator[tuple[int, str]]:
