@@ -194,6 +194,11 @@ def test_suspender_reactivar_una_cuenta(red: Red) -> None:
         "reactivacion", "suspension", "activacion", "validacion", "alta",
     ]  # fmt: skip
     assert detalle["historia"][1]["motivo"] == "No ha pagado"
+    assert detalle["abasto"] == {"timbres": 0, "importe": "0.00", "ultimo_en": None}
+    # What the root has sold to it, the distributor of the demonstration has.
+    raiz = red.sistema.sesion("raiz")
+    vendido = raiz.get(f"/v1/distribuidores/{red.sistema.demo['distribuidor']['cuenta']}").json()["abasto"]
+    assert (vendido["timbres"], vendido["importe"]) == (100_000, "45000.00")
 
 
 def test_renovar_una_cuenta(red: Red) -> None:

@@ -18,6 +18,7 @@ from services.gateway.limites import limitar, origen
 from services.gateway.routes.renovaciones import Cotizacion, RenovacionEntrada, Renovada
 from services.gateway.schemas import Esquema, PaginaArgs, esquema_de, pagina_de
 from shared.contracts import clientes as c
+from shared.contracts import timbrado as t
 from shared.errors import Codigo, DomainError
 
 blp = Blueprint("distribuidores", __name__, description="Distribuidores a cargo de la Cuenta Maestra")
@@ -35,6 +36,10 @@ class HistoriaSalida(esquema_de(c.CambioDeEstado)):  # type: ignore[misc]
     """One line of the history."""
 
 
+class AbastoSalida(esquema_de(t.Abasto)):  # type: ignore[misc]
+    """What the CM in use has sold to it."""
+
+
 class DetalleSalida(Esquema):
     distribuidor = ma.fields.Nested(DistribuidorSalida)
     historia = ma.fields.List(
@@ -42,6 +47,9 @@ class DetalleSalida(Esquema):
     )
     renovacion = ma.fields.Nested(
         Renovada, allow_none=True, metadata={"description": "La última que se pidió."}
+    )
+    abasto = ma.fields.Nested(
+        AbastoSalida, metadata={"description": "Los timbres que esta cuenta le ha vendido."}
     )
 
 
@@ -141,9 +149,21 @@ class UnDistribuidor(MethodView):
     @requiere_sesion
     @blp.response(200, DetalleSalida)
     def get(self, distribuidor_id: UUID) -> Any:
-        """Un distribuidor directo con su historia y su última renovación."""
-        peticion = c.ObtenerDistribuidor(cuenta_id=actual().cuenta_id, distribuidor_id=distribuidor_id)
-        return llamar(c.OBTENER_DISTRIBUIDOR, peticion)
+        """Un distribuidor directo con su historia, su última renovación y los timbres que se le han vendido."""
+        cuenta_id = actual().cuenta_id
+        detalle = llamar(
+            c.OBTENER_DISTRIBUIDOR,
+            c.ObtenerDistribuidor(cuenta_id=cuenta_id, distribuidor_id=distribuidor_id),
+        )
+        abasto = llamar(
+            t.CONSULTAR_ABASTO, t.ConsultarAbasto(cuenta_id=cuenta_id, destino_id=distribuidor_id)
+        )
+        return {
+            "distribuidor": detalle.distribuidor,
+            "historia": detalle.historia,
+            "renovacion": detalle.renovacion,
+            "abasto": abasto,
+        }
 
 
 @blp.route("/v1/distribuidores/<uuid:distribuidor_id>/reenvio")

@@ -47,6 +47,7 @@ def al_sellar_timbrado(connection: Connection, eslabones: Sequence[Eslabon]) -> 
     al_sellar(connection, eslabones)
     with UnitOfWork(connection, Repositorio) as uow:
         consumos.contar_consumos(uow, [e.movimiento for e in eslabones if e.cuenta == e.movimiento.origen])
+        uow.repo.contar_saldos(ev.SALDOS_DE_TIMBRES.nombre, eslabones)
         uow.write_events()
 
 
@@ -90,6 +91,10 @@ class Movimientos:
     @rpc(expected_exceptions=WireError)
     def abastecer_v1(self, **payload: Any) -> dict[str, Any]:
         return self.bus.run(c.ABASTECER, payload, transferencias.abastecer)
+
+    @rpc(expected_exceptions=WireError)
+    def consultar_abasto_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.CONSULTAR_ABASTO, payload, transferencias.consultar_abasto)
 
     @rpc(expected_exceptions=WireError)
     def consultar_existencia_v1(self, **payload: Any) -> dict[str, Any]:

@@ -36,6 +36,16 @@ def abastecer(uow: UnitOfWork[Repositorio], p: c.Abastecer) -> c.Existencia:
     return consultar_existencia(uow, c.ConsultarExistencia(cuenta_id=p.cuenta_id))
 
 
+def consultar_abasto(uow: UnitOfWork[Repositorio], p: c.ConsultarAbasto) -> c.Abasto:
+    """What a CM has sold to a sub-distributor's stock; nothing for whoever it never sold to."""
+    origen = uow.repo.cuenta("existencia", str(p.cuenta_id))
+    destino = uow.repo.cuenta("existencia", str(p.destino_id))
+    if origen is None or destino is None:
+        return c.Abasto(timbres=0, importe=importe("0"))
+    timbres, total, ultimo = uow.repo.abasto(origen.id, destino.id)
+    return c.Abasto(timbres=timbres, importe=importe(total), ultimo_en=ultimo)
+
+
 def transferir(uow: UnitOfWork[Repositorio], p: c.Transferir) -> c.TransferenciaHecha:
     """From the CM's stock to a CTI estándar: a venta (manual: Transferir Timbres a una CTI Estándar)."""
     cti = uow.repo.cti_de(p.cuenta_id, p.cti)

@@ -68,6 +68,23 @@ class Existencia:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ConsultarAbasto:
+    """What the CM has sold to the stock of a sub-distributor."""
+
+    cuenta_id: UUID
+    destino_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class Abasto:
+    """Timbres sold so far and their importe in MXN; `ultimo_en` is null before the first sale."""
+
+    timbres: int
+    importe: Decimal
+    ultimo_en: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ConsultarExistencia:
     cuenta_id: UUID
 
@@ -107,5 +124,6 @@ class PaginaMovimientos:
 TRANSFERIR = Rpc("timbrado", "transferir_v1", Transferir, TransferenciaHecha, cambia=True)
 EMITIR = Rpc("timbrado", "emitir_v1", Emitir, Existencia, cambia=True)
 ABASTECER = Rpc("timbrado", "abastecer_v1", Abastecer, Existencia, cambia=True)
+CONSULTAR_ABASTO = Rpc("timbrado", "consultar_abasto_v1", ConsultarAbasto, Abasto)
 CONSULTAR_EXISTENCIA = Rpc("timbrado", "consultar_existencia_v1", ConsultarExistencia, Existencia)
 LISTAR_MOVIMIENTOS = Rpc("timbrado", "listar_movimientos_v1", ListarMovimientos, PaginaMovimientos)
