@@ -12,7 +12,7 @@ from marshmallow import validate
 
 from services.gateway.auth import publica, requiere_sesion
 from services.gateway.contexto import actual, clave_idempotencia, llamar
-from services.gateway.routes.publico import SolicitudDeInscripcion, es_propio, pedir
+from services.gateway.routes.publico import SolicitudDeInscripcion, es_propio, limpia, pedir
 from services.gateway.schemas import PaginaArgs, esquema_de, pagina_de
 from shared.contracts import clientes as c
 from shared.errors import Codigo, DomainError
@@ -62,14 +62,14 @@ class UnaLlavePublica(MethodView):
     @blp.response(200, LlavePublica)
     def delete(self, llave: str) -> Any:
         """Revoca una llave para siempre: su formulario deja de funcionar en ese momento."""
-        yo = actual()
+        yo, llave = actual(), limpia(llave)
         return llamar(
             c.REVOCAR_LLAVE_PUBLICA,
             c.RevocarLlavePublica(
-                clave=f"{yo.cuenta_id}:revocar:{llave[:100]}",
+                clave=f"{yo.cuenta_id}:revocar:{llave}",
                 cuenta_id=yo.cuenta_id,
                 actor=yo.perfil_id,
-                llave=llave[:100].replace("\0", ""),
+                llave=llave,
             ),
         )
 

@@ -35,6 +35,7 @@ blp = Blueprint("publico", __name__, description="Alta de distribuidores desde u
 
 CABECERA_LLAVE = "X-Llave-Publica"
 _ARCHIVOS = Path(__file__).resolve().parents[1] / "publico"
+_FORMA = re.compile(r"pk_[A-Za-z0-9_-]{32}")
 _ALTAS = "/v1/publico/altas"
 _FORMULARIO = "/v1/publico/llaves/"
 
@@ -267,7 +268,7 @@ def es_propio(sitio: str) -> bool:
 
 
 def _formulario(llave: str, sitio: str | None) -> c.Formulario:
-    return llamar(c.CONSULTAR_FORMULARIO, c.ConsultarFormulario(llave=llave[:100], origen=sitio))
+    return llamar(c.CONSULTAR_FORMULARIO, c.ConsultarFormulario(llave=limpia(llave), origen=sitio))
 
 
 def _formulario_vacio() -> dict[str, str]:
@@ -278,7 +279,13 @@ def _llave_dicha() -> str | None:
     """The key of the request: in the path of the form, or in the header."""
     de_la_ruta = (request.view_args or {}).get("llave")
     dicha = de_la_ruta or request.headers.get(CABECERA_LLAVE) or _llave_del_cuerpo()
-    return dicha[:100].replace("\0", "") if isinstance(dicha, str) else None
+    return limpia(dicha) if isinstance(dicha, str) else None
+
+
+def limpia(llave: str) -> str:
+    """A key as it was given, or one that nobody has when it has not even the form: neither the bus nor PostgreSQL
+    takes every text."""
+    return llave if _FORMA.fullmatch(llave) else "pk_"
 
 
 def _llave_del_cuerpo() -> Any:

@@ -24,7 +24,14 @@ LLAVE_PUBLICA = validate.Regexp(
 )
 GRACIAS = validate.And(SIN_NULOS, validate.Length(max=1000, error="Escriba a lo más 1,000 caracteres."))
 DIRECCION = validate.And(SIN_NULOS, validate.Length(max=500, error="Escriba a lo más 500 caracteres."))
-ORIGENES = validate.Length(min=1, max=20, error="Escriba de 1 a 20 sitios.")
+
+
+def _de_texto(valores: list[str]) -> None:
+    for valor in valores:
+        SIN_NULOS(valor)
+
+
+ORIGENES = validate.And(validate.Length(min=1, max=20, error="Escriba de 1 a 20 sitios."), _de_texto)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -102,6 +102,10 @@ def test_la_pagina_tambien_lee_los_errores(http: Client) -> None:
     r = pedir(http, correo="no es correo", acepta_aviso=False, otro="x")
     assert (r.status_code, set(r.json["errores"])) == (422, {"correo", "acepta_aviso", "otro"})
     assert r.headers["Access-Control-Allow-Origin"] == SITIO
+    rara: Any
+    for rara in ("\0", "\ud800", 7, {}, "pk_" + "ñ" * 32):
+        r = http.post("/v1/publico/altas", json={**CUERPO, "llave": rara}, headers={"Origin": SITIO})
+        assert r.status_code == 422
     sin_llave = pedir(http, llave=None)
     assert "llave" in sin_llave.json["errores"]
 
@@ -163,7 +167,9 @@ def test_el_formulario_dice_sus_textos_y_no_sus_sitios(http: Client) -> None:
     r = http.get(f"/v1/publico/llaves/{LLAVE}", headers={"Origin": SITIO})
     assert r.headers["Access-Control-Allow-Origin"] == SITIO
     assert set(r.json or {}) == {"llave", "cuenta", "titulo", "aviso_url", "aviso_version", "boleto"}
-    assert http.get("/v1/publico/llaves/pk_otra").status_code == 404
+    for mala in ("pk_otra", "%00", "a" * 3000, "%ED%A0%80"):
+        assert http.get(f"/v1/publico/llaves/{mala}", headers={"Origin": SITIO}).status_code == 404
+        assert http.get(f"/publico/alta?llave={mala}").status_code == 404
 
 
 def test_el_aviso_de_privacidad_se_lee_en_una_pagina(http: Client) -> None:
