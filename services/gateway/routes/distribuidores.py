@@ -15,7 +15,7 @@ from services.gateway.auth import publica, requiere_sesion
 from services.gateway.contexto import actual, clave_idempotencia, ip, llamar
 from services.gateway.csv import responder_lista
 from services.gateway.limites import limitar, origen
-from services.gateway.routes.renovaciones import Cotizacion, RenovacionEntrada, Renovada
+from services.gateway.routes.renovaciones import Cotizacion, RenovacionDeCuentaEntrada, Renovada
 from services.gateway.schemas import Esquema, PaginaArgs, esquema_de, pagina_de
 from shared.contracts import clientes as c
 from shared.contracts import timbrado as t
@@ -234,7 +234,7 @@ class RenovacionDeDistribuidor(MethodView):
         return llamar(c.COTIZAR_RENOVACION, peticion)
 
     @requiere_sesion("administrador")
-    @blp.arguments(RenovacionEntrada)
+    @blp.arguments(RenovacionDeCuentaEntrada)
     @blp.response(202, Renovada)
     def post(self, datos: dict[str, Any], distribuidor_id: UUID) -> Any:
         """Renueva un año a un distribuidor con los puntos de esta cuenta. Consulte después su `estado`."""

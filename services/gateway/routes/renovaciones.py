@@ -31,7 +31,7 @@ class Renovada(esquema_de(c.Renovacion)):  # type: ignore[misc]
     conceptos = ma.fields.List(ma.fields.Nested(Concepto))
 
 
-class RenovacionEntrada(Esquema):
+class RenovacionDeCuentaEntrada(Esquema):
     total = Decimales(
         required=True,
         metadata={"description": "El de la cotización, en puntos: si cambió se responde 409 y no se cobra."},
@@ -57,7 +57,7 @@ class Renovaciones(MethodView):
         return responder_lista(llamar(c.LISTAR_RENOVACIONES, peticion), Renovada)
 
     @requiere_sesion("administrador")
-    @blp.arguments(RenovacionEntrada)
+    @blp.arguments(RenovacionDeCuentaEntrada)
     @blp.response(202, Renovada)
     def post(self, datos: dict[str, Any]) -> Any:
         """Renueva un año con puntos de la cuenta, con todos sus contratos. Consulte después su `estado`."""
