@@ -87,6 +87,7 @@ PASOS: tuple[Paso, ...] = (
 #: Routes that name nobody's object. A list among them is read by the stranger, and shows nothing of the owner's.
 PROPIAS = frozenset(
     {
+        "GET /v1/auditoria",
         "GET /v1/avisos",
         "PUT /v1/avisos/lectura",
         "GET /v1/catalogo/ctis-ilimitadas",
