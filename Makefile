@@ -12,7 +12,7 @@ PYTHON3 = command -v python3 >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get inst
 # `make scale timbrado=3 gateway=2`: the words of the command line that name services.
 ESCALAS = $(foreach s,clientes timbrado puntos licencias facturacion gateway,$(if $($(s)),$(s)=$($(s))))
 
-.PHONY: help up down ps logs scale restart clean verify lco check test unit integration e2e chaos bench format lint \
+.PHONY: help up down ps logs scale restart clean verify lco reconstruir-cartera check test unit integration e2e chaos bench format lint \
 	lock install install-python hooks
 
 help: ## This list
@@ -53,6 +53,9 @@ verify: install-python ## Check the books of the running system: ledgers, holds,
 
 lco: install-python ## Load the SAT's LCO: make lco archivo="LCO_…_1.XML.gz LCO_…_2.XML.gz" (forzar=1: although shorter)
 	@$(PY) -m deploy.lanzar .run/entorno/herramientas.env deploy.local.cargar_lco $(archivo) $(if $(forzar),--forzar)
+
+reconstruir-cartera: install-python ## Work the searchable cartera out anew, in use (desde_el_inicio=1: not from where it stopped)
+	@$(PY) -m deploy.lanzar .run/entorno/herramientas.env deploy.local.reconstruir_cartera $(if $(desde_el_inicio),--desde-el-inicio)
 
 verificar-estado: ## Check statements offline: make verificar-estado f="noviembre.json diciembre.json"
 	@$(PYTHON3); python3 shared/ledger/verificar.py $(f)

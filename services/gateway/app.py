@@ -21,6 +21,7 @@ RUTAS = (
     "cuenta",
     "clientes",
     "importaciones",
+    "cartera",
     "facturacion",
     "licencias",
     "puntos",

@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 from services.puntos.domain import Cargo, EstadoCargo, MonederoCliente, MonederoCM, TipoCuenta
 from services.puntos.models import CargoModel, MonederoClienteModel, MonederoCMModel
 from shared.ledger.ledger import Ledger
+from shared.ledger.sealing import Eslabon
+from shared.persistence.outbox import publicar_seleccion
 
 #: Without a lock: a reader of a balance makes no debit wait.
 _SALDO = text("SELECT saldo, saldo - retenido AS disponible FROM cuentas WHERE id = :id")
@@ -21,6 +23,19 @@ _SALDO = text("SELECT saldo, saldo - retenido AS disponible FROM cuentas WHERE i
 _PASAR = text(
     "UPDATE monederos_cliente SET cuenta_id = :nueva WHERE cliente_id = :cliente AND cuenta_id IN (:anterior, :nueva)"
     " RETURNING cliente_id"
+)
+
+#: Last sealed link of each cliente's wallet in a lot, told by the database itself.
+_BALANCES = (
+    "SELECT jsonb_build_object('clientes', string_agg(m.cliente_id::text, ',' ORDER BY m.cliente_id),"
+    " 'saldos', string_agg(u.saldo::text, ',' ORDER BY m.cliente_id),"
+    " 'versiones', string_agg(u.secuencia::text, ',' ORDER BY m.cliente_id)) AS carga"
+    " FROM unnest(CAST(:cuentas AS bigint[]), CAST(:secuencias AS bigint[]), CAST(:saldos AS bigint[]))"
+    " u(cuenta_id, secuencia, saldo) JOIN monederos_cliente m ON m.libro_id = u.cuenta_id HAVING count(*) > 0"
+)
+_OF_CLIENTES = text(
+    "SELECT m.cliente_id, c.saldo, c.secuencia FROM monederos_cliente m, LATERAL (SELECT saldo, secuencia FROM cadena"
+    " WHERE cuenta_id = m.libro_id ORDER BY secuencia DESC LIMIT 1) c WHERE m.cliente_id = ANY(:ids)"
 )
 
 
@@ -123,6 +138,21 @@ class Repositorio:
         """Balance and what of it is available, in hundredths."""
         fila = self._session.execute(_SALDO, {"id": libro_id}).one()
         return fila.saldo, fila.disponible
+
+    def contar_saldos(self, evento: str, eslabones: Sequence[Eslabon]) -> None:
+        """Tell the balances that a sealed lot left as one `evento`, each cliente once."""
+        ultimos = {e.cuenta: e for e in eslabones}
+        valores = {
+            "cuentas": list(ultimos),
+            "secuencias": [e.secuencia for e in ultimos.values()],
+            "saldos": [e.saldo for e in ultimos.values()],
+        }
+        publicar_seleccion(self._session, evento, _BALANCES, valores)
+
+    def saldos_de_clientes(self, ids: Sequence[UUID]) -> list[tuple[UUID, int, int]]:
+        """(cliente, sealed balance in hundredths, its link) of these clientes' wallets that ever moved."""
+        filas = self._session.execute(_OF_CLIENTES, {"ids": list(ids)})
+        return [(r.cliente_id, r.saldo, r.secuencia) for r in filas]
 
     def _unica(self, tipo: TipoCuenta) -> int:
         clave = (str(tipo), "")

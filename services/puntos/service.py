@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from nameko.rpc import rpc
@@ -20,14 +21,26 @@ from shared.contracts.eventos import (
     CUENTA_MAESTRA_CREADA,
     RENOVACION_COBRO_DEVUELTO,
     RENOVACION_COBRO_SOLICITADO,
+    SALDOS_DE_PUNTOS,
 )
 from shared.ledger import sealing
+from shared.ledger.sealing import Eslabon
 from shared.logging import get_logger
 from shared.messaging.bus import Bus, BusWorker
 from shared.messaging.events import event
 from shared.messaging.wire import WireError
+from shared.persistence.uow import UnitOfWork
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 log = get_logger(__name__)
+
+
+def al_sellar_puntos(connection: Connection, eslabones: Sequence[Eslabon]) -> None:
+    """Beside the chain, in its transaction: the balances that it left, told to the others."""
+    with UnitOfWork(connection, Repositorio) as uow:
+        uow.repo.contar_saldos(SALDOS_DE_PUNTOS.nombre, eslabones)
 
 
 class PuntosService:
@@ -61,6 +74,11 @@ class PuntosService:
     def listar_movimientos_v1(self, **payload: Any) -> dict[str, Any]:
         """Statement of a wallet."""
         return self.bus.run(c.LISTAR_MOVIMIENTOS, payload, use_cases.listar_movimientos)
+
+    @rpc(expected_exceptions=WireError)
+    def saldos_de_clientes_v1(self, **payload: Any) -> dict[str, Any]:
+        """Sealed balances of many clientes, for the cartera's rebuilding."""
+        return self.bus.run(c.SALDOS_DE_CLIENTES, payload, use_cases.saldos_de_clientes)
 
     @event(CUENTA_MAESTRA_CREADA)
     def on_cuenta_maestra_creada_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
@@ -106,7 +124,7 @@ class PuntosService:
     def sellar(self) -> None:
         """Chain the movements committed since the last time."""
         try:
-            while sealing.seal(self.bus.engine):
+            while sealing.seal(self.bus.engine, al_sellar_puntos):
                 pass
         except Exception as exc:  # noqa: BLE001
             # The database is away: the next turn goes on from where this one stopped.

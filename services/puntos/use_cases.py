@@ -178,6 +178,17 @@ def consultar_saldo(uow: UnitOfWork[Repositorio], p: c.ConsultarSaldo) -> c.Sald
     return _saldo(uow, _libro(uow, p.cuenta_id, p.nic))
 
 
+def saldos_de_clientes(uow: UnitOfWork[Repositorio], p: c.SaldosDeClientes) -> c.SaldosSellados:
+    """Sealed balances of clientes, for the rebuilding of the cartera; zero for a wallet that never moved."""
+    movidos = {id_: (saldo, version) for id_, saldo, version in uow.repo.saldos_de_clientes(p.clientes)}
+    saldos = [movidos.get(id_, (0, 0)) for id_ in p.clientes]
+    return c.SaldosSellados(
+        clientes=",".join(map(str, p.clientes)),
+        saldos=",".join(str(saldo) for saldo, _ in saldos),
+        versiones=",".join(str(version) for _, version in saldos),
+    )
+
+
 def listar_movimientos(uow: UnitOfWork[Repositorio], p: c.ListarMovimientos) -> c.PaginaMovimientos:
     """One page of the statement of a CM or of its cliente, newest first."""
     limite = pagination.limite_valido(p.limite)

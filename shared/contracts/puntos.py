@@ -7,6 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from marshmallow import validate
+
 from shared.contracts.base import PeticionConClave, Rpc
 
 
@@ -106,6 +108,22 @@ class PaginaMovimientos:
     siguiente: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class SaldosDeClientes:
+    """At most 2,000 at a time."""
+
+    clientes: list[UUID] = field(metadata={"validate": validate.Length(max=2_000)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class SaldosSellados:
+    """Sealed balances in hundredths of a punto, as columns like the event `SaldosDePuntos`; 0 where nothing moved."""
+
+    clientes: str = ""
+    saldos: str = ""
+    versiones: str = ""
+
+
 CONSULTAR_SALDO = Rpc("puntos", "consultar_saldo_v1", ConsultarSaldo, Saldo)
 ACREDITAR = Rpc(
     "puntos",
@@ -117,3 +135,4 @@ ACREDITAR = Rpc(
 )
 TRANSFERIR = Rpc("puntos", "transferir_v1", Transferir, Transferencia, cambia=True)
 LISTAR_MOVIMIENTOS = Rpc("puntos", "listar_movimientos_v1", ListarMovimientos, PaginaMovimientos)
+SALDOS_DE_CLIENTES = Rpc("puntos", "saldos_de_clientes_v1", SaldosDeClientes, SaldosSellados)

@@ -79,6 +79,7 @@ EXENTAS_V1: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "clientes": {
             "cartera": "an index to search in: PostgreSQL uses no trigram index behind a policy, and nothing is shown"
             " from it; each row that is shown comes from clientes, which is walled",
+            "cartera_texto": "the same: what the trigram index is on",
         },
         "timbrado": {
             **_LIBROS,

@@ -2,14 +2,15 @@
 
 from services.clientes.repository.altas import Altas
 from services.clientes.repository.auditoria import Auditoria
+from services.clientes.repository.cartera import Cartera
 from services.clientes.repository.clientes import Clientes
 from services.clientes.repository.conversiones import Conversiones
 from services.clientes.repository.correos import Correos
 from services.clientes.repository.cuentas import Cuentas
 from services.clientes.repository.distribuidores import Distribuidores
+from services.clientes.repository.importaciones import Importaciones
 from services.clientes.repository.limites import Limites
 from services.clientes.repository.llaves_api import LlavesApi
-from services.clientes.repository.importaciones import Importaciones
 from services.clientes.repository.perfiles import Perfiles
 from services.clientes.repository.registro import Registros
 from services.clientes.repository.renovaciones import RenovacionesDeCuenta
@@ -27,6 +28,7 @@ class Repositorio(
     Distribuidores,
     RenovacionesDeCuenta,
     Clientes,
+    Cartera,
     Importaciones,
     Altas,
     Conversiones,

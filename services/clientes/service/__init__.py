@@ -11,6 +11,7 @@ from services.clientes.credenciales import CredencialesReales
 from services.clientes.repository import Repositorio
 from services.clientes.service.altas import Altas
 from services.clientes.service.auditoria import Auditoria
+from services.clientes.service.cartera import Cartera
 from services.clientes.service.clientes import Clientes
 from services.clientes.service.conversiones import Conversiones
 from services.clientes.service.correos import Correos
@@ -46,6 +47,7 @@ class ClientesService(
     Cuentas,
     Distribuidores,
     Clientes,
+    Cartera,
     Importaciones,
     Altas,
     Conversiones,

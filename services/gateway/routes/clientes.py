@@ -10,11 +10,10 @@ import marshmallow as ma
 from flask import request
 from flask.views import MethodView
 from flask_smorest import Blueprint
-from marshmallow import validate
 
 from services.gateway.auth import requiere_sesion
 from services.gateway.contexto import CLAVE, actual, clave_idempotencia, llamar
-from services.gateway.schemas import Esquema, PaginaArgs, esquema_de, pagina_de
+from services.gateway.schemas import Esquema, esquema_de
 from shared.contracts import clientes as c
 from shared.contracts import timbrado
 from shared.errors import DomainError, campo_invalido
@@ -51,24 +50,8 @@ class ClienteNuevoSalida(ClienteSalida):
     cti = ma.fields.Nested(CtiConContrasena, required=True)
 
 
-class ClientesArgs(PaginaArgs):
-    q = ma.fields.String(
-        load_default=None,
-        validate=[c.SIN_NULOS, validate.Length(max=200, error="Escriba a lo más 200 caracteres.")],
-        metadata={"description": "Busca en nombre, nombre comercial, RFC, correo, CTI y NIC."},
-    )
-
-
 @blp.route("/v1/clientes")
 class Clientes(MethodView):
-    @requiere_sesion
-    @blp.arguments(ClientesArgs, location="query")
-    @blp.response(200, pagina_de(ClienteSalida))
-    def get(self, args: dict[str, Any]) -> Any:
-        """Clientes de la cuenta, del más reciente al más antiguo."""
-        pagina = llamar(c.LISTAR_CLIENTES, c.ListarClientes(cuenta_id=actual().cuenta_id, **args))
-        return {"datos": [_ver(x) for x in pagina.datos], "siguiente": pagina.siguiente}
-
     @requiere_sesion("operador")
     @blp.arguments(esquema_de(c.CrearCliente))
     @blp.response(201, ClienteNuevoSalida)

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from services.timbrado.domain.pronostico import DIAS_MAXIMO, ESCALA, VENTANA
 from services.timbrado.repository.base import Base
 from shared.ledger.sealing import Eslabon
+from shared.persistence.outbox import publicar_seleccion
 
 #: Days of a CTI that consumes nothing, in the list's order: after every other.
 SIN_FIN = 2**31 - 1
@@ -70,6 +71,19 @@ _FORECASTS = text(
     " SELECT * FROM plazos WHERE dias < :menos_de AND (dias, cti) > (:dias, :cti) ORDER BY dias, cti LIMIT :limite"
 )
 
+#: Last sealed link of each CTI estándar in a lot, told by the database itself: no row travels. What came in is a purchase.
+_BALANCES = (
+    "SELECT jsonb_build_object('ctis', string_agg(b.id, ',' ORDER BY b.id),"
+    " 'clientes', string_agg(b.cliente_id::text, ',' ORDER BY b.id),"
+    " 'saldos', string_agg(b.saldo::text, ',' ORDER BY b.id),"
+    " 'versiones', string_agg(b.secuencia::text, ',' ORDER BY b.id),"
+    " 'compras', string_agg(b.compra, ',' ORDER BY b.id)) AS carga"
+    " FROM (SELECT c.id, c.cliente_id, u.saldo, u.secuencia, u.compra FROM unnest(CAST(:cuentas AS bigint[]),"
+    " CAST(:secuencias AS bigint[]), CAST(:saldos AS bigint[]), CAST(:compras AS text[]))"
+    " u(cuenta_id, secuencia, saldo, compra) JOIN ctis c ON c.libro_id = u.cuenta_id AND c.tipo = 'estandar') b"
+    " HAVING count(*) > 0"
+)
+
 
 def al_sellar(connection: Connection, eslabones: Sequence[Eslabon]) -> None:
     """Beside the chain: consumption per CTI and hour, and the first link of each account's day.
@@ -102,6 +116,22 @@ def al_sellar(connection: Connection, eslabones: Sequence[Eslabon]) -> None:
 
 class Consumo(Base):
     """Rhythms of consumption, and the forecasts that come of them."""
+
+    def contar_saldos(self, evento: str, eslabones: Sequence[Eslabon]) -> None:
+        """Tell the balances that a sealed lot left as one `evento`, each CTI once."""
+        ultimos = {e.cuenta: e for e in eslabones}
+        compras = {e.cuenta: e.movimiento.creado_en for e in eslabones if e.cuenta == e.movimiento.destino}
+        publicar_seleccion(
+            self._session,
+            evento,
+            _BALANCES,
+            {
+                "cuentas": list(ultimos),
+                "secuencias": [e.secuencia for e in ultimos.values()],
+                "saldos": [e.saldo for e in ultimos.values()],
+                "compras": [compras.get(cuenta, "") for cuenta in ultimos],
+            },
+        )
 
     def ritmos_vencidos(self, hoy: date, limite: int) -> list[Any]:
         """Take rhythms that a new day has made old: (cti, desde, de_hoy, sumas by weekday from Monday on)."""

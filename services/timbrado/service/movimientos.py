@@ -20,6 +20,7 @@ from services.timbrado.use_cases import (
     estados_de_cuenta,
     masivas,
     pronostico,
+    saldo,
     transferencias,
     venta_automatica,
 )
@@ -141,6 +142,10 @@ class Movimientos:
     @rpc(expected_exceptions=WireError)
     def estado_de_cuenta_v1(self, **payload: Any) -> dict[str, Any]:
         return self.bus.run(c.ESTADO_DE_CUENTA, payload, estados_de_cuenta.estado_de_cuenta)
+
+    @rpc(expected_exceptions=WireError)
+    def saldos_de_clientes_v1(self, **payload: Any) -> dict[str, Any]:
+        return self.bus.run(c.SALDOS_DE_CLIENTES, payload, saldo.saldos_de_clientes)
 
     @event(ev.CUENTA_MAESTRA_CREADA)
     def on_cuenta_maestra_creada_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:

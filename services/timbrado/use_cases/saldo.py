@@ -14,6 +14,18 @@ if TYPE_CHECKING:
     from services.timbrado.repository import Repositorio
 
 
+def saldos_de_clientes(uow: UnitOfWork[Repositorio], p: c.SaldosDeClientes) -> c.SaldosDeCtis:
+    """Sealed balances of every CTI of these clientes, for the rebuilding of the cartera."""
+    filas = uow.repo.saldos_de_clientes(p.clientes)
+    return c.SaldosDeCtis(
+        ctis=",".join(f[0] for f in filas),
+        clientes=",".join(str(f[1]) for f in filas),
+        saldos=",".join(str(f[2]) for f in filas),
+        versiones=",".join(str(f[3]) for f in filas),
+        compras=",".join(f[4].isoformat() if f[4] else "" for f in filas),
+    )
+
+
 def consultar_saldo(
     credenciales: Credenciales,
 ) -> Callable[[UnitOfWork[Repositorio], c.ConsultarSaldoCti], c.SaldoCti]:

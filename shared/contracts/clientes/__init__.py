@@ -2,7 +2,9 @@
 
 from shared.contracts.clientes.altas import *  # noqa: F403
 from shared.contracts.clientes.auditoria import *  # noqa: F403
+from shared.contracts.clientes.campos import COLORES as COLORES
 from shared.contracts.clientes.campos import SIN_NULOS as SIN_NULOS
+from shared.contracts.clientes.cartera import *  # noqa: F403
 from shared.contracts.clientes.clientes import *  # noqa: F403
 from shared.contracts.clientes.conversiones import *  # noqa: F403
 from shared.contracts.clientes.correos import *  # noqa: F403

@@ -1,16 +1,10 @@
-"""What the cartera needs to know of balances."""
+"""Balances of clientes are told and asked for by whose each account is: `uq_monederos_cliente_libro_id` serves both."""
 
 from __future__ import annotations
-
-from alembic import op
 
 revision = "0004"
 down_revision = "0003"
 
-DDL = r"""
-SELECT 1;
-"""
-
 
 def upgrade() -> None:
-    op.get_bind().exec_driver_sql(DDL.replace("%", "%%"))
+    """Nothing to make: the index is there since 0001."""
