@@ -1,11 +1,16 @@
-"""What timbrado gave for puntos against what puntos charged: one charge per paid year, and none without its year."""
+"""What timbrado and clientes gave for puntos against what puntos charged: one charge per paid year of an ilimitada or
+of a CM, and none without its year."""
 
 from __future__ import annotations
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, TextClause, text
 
 _CONTRACTS = text("SELECT id, estado, precio, devolucion_en IS NOT NULL AS devuelta FROM contrataciones")
-_CHARGES = text("SELECT id, estado, unidades FROM cargos WHERE concepto = 'cti_ilimitada'")
+_RENEWALS = text(
+    "SELECT id, CASE estado WHEN 'aplicada' THEN 'activa' ELSE estado END AS estado, total AS precio,"
+    " devolucion_en IS NOT NULL AS devuelta FROM renovaciones_de_cuenta"
+)
+_CHARGES = text("SELECT id, estado, unidades FROM cargos WHERE concepto = :concepto")
 #: Within puntos itself: a charge and its movement, a refund and its own.
 _MOVED = {
     "charges without a movement": "SELECT count(*) FROM cargos c WHERE c.estado <> 'rechazado' AND NOT EXISTS"
@@ -19,22 +24,34 @@ _MOVED = {
 
 
 def cobros(timbrado: Engine, puntos: Engine) -> list[str]:
-    """Every contract and charge that do not agree, in words. Empty once the events under way have arrived."""
-    # Charges first: one that is made between the two readings belongs to a contract that the second one sees.
+    """Every contract of an ilimitada and its charge that do not agree, in words, and charges that moved nothing."""
     with puntos.connect() as conexion:
-        cargos = {r.id: r for r in conexion.execute(_CHARGES)}
         problemas = [
             f"puntos: {n} {que}"
             for que, sql in _MOVED.items()
             if (n := conexion.execute(text(sql)).scalar_one())
         ]
-    with timbrado.connect() as conexion:
-        contratos = {r.id: r for r in conexion.execute(_CONTRACTS)}
+    return problemas + _comparar("timbrado", timbrado, _CONTRACTS, puntos, "cti_ilimitada")
+
+
+def renovaciones(clientes: Engine, puntos: Engine) -> list[str]:
+    """The same of a CM's renewals and their charges."""
+    return _comparar("clientes", clientes, _RENEWALS, puntos, "renovacion")
+
+
+def _comparar(quien: str, suya: Engine, sql: TextClause, puntos: Engine, concepto: str) -> list[str]:
+    """What was given against what was charged. Empty once the events under way have arrived."""
+    problemas: list[str] = []
+    # Charges first: one that is made between the two readings belongs to a contract that the second one sees.
+    with puntos.connect() as conexion:
+        cargos = {r.id: r for r in conexion.execute(_CHARGES, {"concepto": concepto})}
+    with suya.connect() as conexion:
+        contratos = {r.id: r for r in conexion.execute(sql)}
     for id_, contrato in contratos.items():
         cargo = cargos.get(id_)
         cobrado = cargo is not None and cargo.estado == "cobrado"
         if contrato.estado == "activa" and not cobrado:
-            problemas.append(f"timbrado: the paid year {id_} has no charge")
+            problemas.append(f"{quien}: the paid year {id_} has no charge")
         if contrato.devuelta and (cargo is None or cargo.estado != "devuelto"):
             problemas.append(f"puntos: the charge {id_} was not given back")
         if cargo is not None and cargo.unidades != contrato.precio * 100:

@@ -12,7 +12,7 @@ import time
 
 from sqlalchemy import Engine, text
 
-from deploy.local.cobros import cobros
+from deploy.local.cobros import cobros, renovaciones
 from shared.auditoria import sellado
 from shared.ledger import sealing
 from shared.persistence.base import new_engine
@@ -107,6 +107,8 @@ def _pendientes(bases: dict[str, Engine]) -> list[str]:
         out += [f"{servicio}: {n} {que}" for que, n in _counts(engine, consultas)]
     if "timbrado" in bases and "puntos" in bases:
         out += cobros(bases["timbrado"], bases["puntos"])
+    if "clientes" in bases and "puntos" in bases:
+        out += renovaciones(bases["clientes"], bases["puntos"])
     return out
 
 
