@@ -19,7 +19,7 @@ from shared.errors import Codigo, DomainError
 
 blp = Blueprint("altas", __name__, description="Altas de distribuidores desde fuera del portal")
 
-LlavePublica = esquema_de(c.LlavePublica)
+LlavePublica = esquema_de(c.LlavePublica, nombre="LlavePublicaDeAltas")
 
 
 class AltasArgs(PaginaArgs):

@@ -6,6 +6,7 @@ only by the browser; an answer names that one origin, or none.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import html
 import re
@@ -48,7 +49,7 @@ _MINIMO = 2
 
 _CSP_PAGINA = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none';"
-    " frame-ancestors {marcos}"
+    " style-src '{estilo}'; frame-ancestors {marcos}"
 )
 
 
@@ -189,7 +190,7 @@ class Pagina(MethodView):
             estado = 404
         cuerpo = _archivo("alta.html")[0].decode().replace("{llave}", html.escape(llave[:100], quote=True))
         respuesta = Response(cuerpo, estado, content_type="text/html; charset=utf-8")
-        respuesta.headers["Content-Security-Policy"] = _CSP_PAGINA.format(marcos=marcos)
+        respuesta.headers["Content-Security-Policy"] = _politica("alta.html", marcos)
         respuesta.headers["Cache-Control"] = "no-cache"
         respuesta.set_etag(hashlib.sha256(f"{marcos}\n{cuerpo}".encode()).hexdigest()[:32])
         if estado == 200:
@@ -210,9 +211,16 @@ class Aviso(MethodView):
             _archivo("aviso.html")[0].decode().replace("{texto}", _parrafos(aviso.texto) + f"<p>{pie}</p>")
         )
         respuesta = Response(cuerpo, content_type="text/html; charset=utf-8")
-        respuesta.headers["Content-Security-Policy"] = _CSP_PAGINA.format(marcos="'none'")
+        respuesta.headers["Content-Security-Policy"] = _politica("aviso.html", "'none'")
         respuesta.headers["Cache-Control"] = "no-cache"
         return respuesta
+
+
+def _politica(pagina: str, marcos: str) -> str:
+    """The policy of a page of ours: of styles, only the one that is written in it."""
+    estilo = _archivo(pagina)[0].partition(b"<style>")[2].partition(b"</style>")[0]
+    huella = base64.b64encode(hashlib.sha256(estilo).digest()).decode()
+    return _CSP_PAGINA.format(estilo=f"sha256-{huella}", marcos=marcos)
 
 
 def _parrafos(markdown: str) -> str:
