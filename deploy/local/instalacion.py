@@ -20,6 +20,9 @@ from deploy.servicios import SERVICIOS, Servicio
 
 RAIZ = Path(__file__).resolve().parents[2]
 
+#: Settings of mail that an operator gives `make up` in its environment, as they are.
+CORREO = ("SMTP_URL", "SMTP_USER", "SMTP_PASSWORD_FILE", "CORREO_DE", "PORTAL_URL")
+
 
 @dataclass(frozen=True)
 class Instalacion:
@@ -127,6 +130,10 @@ class Instalacion:
             variables["DATABASE_URL"] = self.base(servicio.nombre)
         if servicio.http:
             variables |= {"HTTP_HOST": "127.0.0.1", "HTTP_PORT": str(self.puertos["http"])}
+        if servicio.nombre == "clientes":
+            # Without an SMTP server each mail is a file, so that its links can be followed.
+            variables |= {"PORTAL_URL": self.url, "CORREO_DIR": str(self.dir / "correo")}
+            variables |= {n: v for n in CORREO if (v := os.environ.get(n))}
         if servicio.nombre == "timbrado" and self.archivo_pacs.exists():
             variables["PACS_FILE"] = str(self.archivo_pacs)
         return variables | {nombre: str(self.dir / RUTAS[nombre]) for nombre in servicio.secretos}

@@ -33,6 +33,7 @@ RUTAS = (
     "ventas_automaticas",
     "estados_de_cuenta",
     "operacion",
+    "correos",
     "lco",
     "ilimitadas",
     "distribuidores",

@@ -1,11 +1,32 @@
-"""Writing a mail: in the transaction of what it tells, so that neither exists without the other."""
+"""Mails: written in the transaction of what they tell, so that neither exists without the other; sent afterwards.
+
+Sent at least once: a process that dies between the server's answer and its own note of it sends again, with the same
+Message-ID. While a mail is on its way no transaction is open; the row is taken for as long as a sending may last.
+"""
 
 from __future__ import annotations
 
-import html
+import random
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from services.clientes.domain import CorreoEscrito, Mensaje
+from services.clientes import domain
+from services.clientes.domain import (
+    CorreoEscrito,
+    CorreoTomado,
+    EnvioFallido,
+    EstadoCorreo,
+    Mensaje,
+    Transporte,
+)
+from services.clientes.mensajes import plantilla
+from shared import pagination
+from shared.contracts import clientes as c
+from shared.crash import crash_point
+from shared.errors import Codigo, DomainError, no_encontrado
+from shared.logging import get_logger
 from shared.persistence.uow import UnitOfWork
 
 if TYPE_CHECKING:
@@ -13,19 +34,99 @@ if TYPE_CHECKING:
 
     Uow = UnitOfWork[Repositorio]
 
-#: Stands for the portal's public address until the mail is sent.
-PORTAL = "{{portal}}"
+log = get_logger(__name__)
+
+_MARGEN = timedelta(seconds=2)
+_LOTE_DE_LIMPIEZA = 1000
 
 
-def escribir(uow: Uow, para: str, mensaje: Mensaje, clave: str) -> None:
-    """Queue a mail for `para` (a correo). The same `clave` twice is one mail."""
-    enlace = f"{PORTAL}{mensaje.boton.ruta}" if mensaje.boton else ""
-    partes = [*mensaje.parrafos]
-    if mensaje.boton:
-        partes.append(f"{mensaje.boton.texto}:\n{enlace}")
-    cuerpo = "".join(f"<p>{html.escape(p)}</p>" for p in mensaje.parrafos)
-    if mensaje.boton:
-        cuerpo += f'<p><a href="{html.escape(enlace)}">{html.escape(mensaje.boton.texto)}</a></p>'
+def escribir(uow: Uow, para: str, mensaje: Mensaje, clave: str, *, efimero: bool = False) -> None:
+    """Queue a mail for `para` (a correo). The same `clave` twice is one mail.
+
+    `efimero`: its address is erased as soon as it is sent or given up. Raises `datos_invalidos` when `para` or the
+    subject could break a header.
+    """
     uow.repo.agregar_correo(
-        CorreoEscrito(clave=clave, para=para, asunto=mensaje.asunto, texto="\n\n".join(partes), html=cuerpo)
+        CorreoEscrito(
+            clave=clave,
+            para=domain.cabecera_valida(para, "correo"),
+            asunto=domain.cabecera_valida(mensaje.asunto, "asunto"),
+            texto=plantilla.en_texto(mensaje),
+            html=plantilla.en_html(mensaje),
+            secreto=not mensaje.sin_secretos,
+            efimero=efimero,
+        )
     )
+
+
+def enviar_uno(abrir: Callable[[], Uow], transporte: Transporte) -> bool:
+    """Send the mail that waits longest; false when none is due, or when the server does not take any for now."""
+    with abrir() as uow:
+        correo = uow.repo.tomar_correo(uow.ahora, timedelta(seconds=transporte.plazo) + _MARGEN)
+        uow.commit()
+    if correo is None:
+        transporte.soltar()
+        return False
+    try:
+        transporte.enviar(correo)
+    except EnvioFallido as exc:
+        _anotar_falla(abrir, correo, exc)
+        return exc.definitivo
+    crash_point("correos.despues_de_enviar")
+    with abrir() as uow:
+        uow.repo.correo_enviado(correo.correo_id, uow.ahora)
+        uow.commit()
+    return True
+
+
+def _anotar_falla(abrir: Callable[[], Uow], correo: CorreoTomado, falla: EnvioFallido) -> None:
+    espera = None if falla.definitivo else domain.proximo_intento(correo.intentos, random.random())
+    log.warning(
+        "correo_no_enviado",
+        correo=str(correo.correo_id),
+        intentos=correo.intentos,
+        definitivo=espera is None,
+        motivo=falla.motivo,
+    )
+    with abrir() as uow:
+        if espera is None:
+            uow.repo.correo_fallido(correo.correo_id, falla.motivo)
+        else:
+            uow.repo.correo_pospuesto(correo.correo_id, uow.ahora + espera, falla.motivo)
+        uow.commit()
+
+
+def limpiar(uow: Uow) -> int:
+    """Forget mails that were sent or given up long ago, and invitations that nobody took; answers how many."""
+    ahora = uow.ahora
+    return uow.repo.olvidar_correos(
+        ahora - domain.VIDA_DE_ENVIADO, ahora - domain.VIDA_DE_FALLIDO, _LOTE_DE_LIMPIEZA
+    )
+
+
+def listar_correos(uow: Uow, peticion: c.ListarCorreos) -> c.PaginaCorreos:
+    """Mails as an operator sees them, newest first, without their text."""
+    filas = uow.repo.correos(peticion.estado, pagination.posicion(peticion.cursor), peticion.limite + 1)
+    datos = filas[: peticion.limite]
+    siguiente = None
+    if len(filas) > peticion.limite:
+        siguiente = pagination.Posicion(datos[-1].creado_en, datos[-1].correo_id).cursor()
+    return c.PaginaCorreos(datos=[c.Correo(**asdict(x)) for x in datos], siguiente=siguiente)
+
+
+def reintentar_correo(uow: Uow, peticion: c.ReintentarCorreo) -> c.Correo:
+    """Send a mail again that was given up, with all its tries before it."""
+    correo = uow.repo.correo(peticion.correo_id)
+    if correo is None:
+        raise no_encontrado("ese correo")
+    if correo.estado != EstadoCorreo.FALLIDO:
+        raise DomainError(
+            Codigo.CONFLICTO,
+            f"Ese correo está {correo.estado}; sólo se reintenta uno que falló definitivamente.",
+        )
+    if not correo.reintentable:
+        raise DomainError(
+            Codigo.CONFLICTO,
+            "Ese correo llevaba un enlace personal y su texto ya se borró. Pida a la persona que solicite otro.",
+        )
+    return c.Correo(**asdict(uow.repo.correo_de_nuevo(peticion.correo_id, uow.ahora)))
