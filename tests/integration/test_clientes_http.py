@@ -63,7 +63,7 @@ def montaje(
     parche.setattr(rutas_clientes, "_PLAZO_CTI", 0.2)
     try:
         rpc.llamar_crudo("clientes", "salud_v1", {}, 30.0)
-        app = crear_app(rpc, ("sesiones", "perfiles", "cuenta", "clientes"))
+        app = crear_app(rpc, ("sesiones", "perfiles", "cuenta", "clientes", "cartera"))
         yield rpc, app.test_client(use_cookies=False)
     except Exception:
         print(registro.read_text())
