@@ -61,6 +61,13 @@ def vigilar(uow: UnitOfWork[Repositorio]) -> int:
             for f in uow.repo.muchos_fallos(guarda.FALLOS, guarda.VENTANA_DE_FALLOS)
         ]
     )
+    for f in congeladas:
+        uow.asentar(
+            "timbrado.congelar_cti",
+            cuentas=(f.cuenta_id,),
+            objeto=f"cti:{f.id}",
+            detalle={"bloqueada": True, "motivo": f.motivo},
+        )
     uow.repo.olvidar_fallos()
     uow.repo.olvidar_anteriores()
     crash_point("guarda.antes_de_confirmar")

@@ -126,6 +126,12 @@ def _transferir(uow: UnitOfWork[Repositorio], lote: _Lote) -> None:
                 en=uow.ahora,
             ),
         )
+        uow.asentar(
+            "timbrado.vender_automaticamente",
+            cuentas=(o.cuenta_id,),
+            objeto=f"cti:{o.cti}",
+            detalle={"cantidad": o.abonar, "importe": o.importe, "transferencia_id": operacion},
+        )
     lote.vender = hechas
 
 
