@@ -38,8 +38,12 @@ _CAMBIAR_VARIAS = text(
 _DEBIDAS = f"SELECT {_COLUMNAS} FROM cuentas_maestras WHERE {{cual}} ORDER BY {{orden}} LIMIT :limite FOR UPDATE SKIP LOCKED"
 _POR_VENCER = text(_DEBIDAS.format(cual="estado = 'activo' AND vence_en < :corte", orden="vence_en"))
 _POR_AVISAR = text(_DEBIDAS.format(cual="proximo_aviso <= :corte", orden="proximo_aviso"))
+#: One that was converted has its cliente inside, and its CTI: only its parent cancels it.
 _POR_CADUCAR = text(
-    _DEBIDAS.format(cual="estado = 'sin_validar' AND confirmar_antes_de < :corte", orden="confirmar_antes_de")
+    _DEBIDAS.format(
+        cual="estado = 'sin_validar' AND confirmar_antes_de < :corte AND origen <> 'conversion'",
+        orden="confirmar_antes_de",
+    )
 )
 _POR_ELIMINAR = text(
     _DEBIDAS.format(cual="estado = 'cancelado' AND estado_desde < :corte", orden="estado_desde")
