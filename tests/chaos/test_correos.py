@@ -19,6 +19,13 @@ def test_death_after_a_mail_was_sent(sistema: Sistema) -> None:
     sistema.esperar_lista()
     engine = new_engine(sistema.instalacion.base("clientes"), 2)
     marca = uuid4().hex[:10]
+
+    def nada_espera() -> bool:
+        with engine.connect() as conexion:
+            return not conexion.scalar(text("SELECT count(*) FROM correos WHERE estado = 'pendiente'"))
+
+    # What the seed wrote would meet the point first.
+    hasta(nada_espera, 20)
     sistema.armar(PUNTO)
     ids = [uuid4() for _ in range(3)]
     with engine.begin() as conexion:
@@ -34,7 +41,7 @@ def test_death_after_a_mail_was_sent(sistema: Sistema) -> None:
     def todos_enviados() -> bool:
         with engine.connect() as conexion:
             consulta = text("SELECT count(*) FROM correos WHERE clave LIKE :marca AND estado = 'enviado'")
-            return conexion.scalar(consulta, {"marca": f"{marca}:%"}) == len(ids)
+            return bool(conexion.scalar(consulta, {"marca": f"{marca}:%"}) == len(ids))
 
     try:
         hasta(lambda: not (sistema.crash_dir / PUNTO).exists(), 20)
