@@ -115,7 +115,7 @@ def main() -> None:
             uow.session.execute(
                 text("SELECT cuenta_id, count(*) FROM cartera WHERE cuenta_id = ANY(:c) GROUP BY 1"),
                 {"c": [GRANDE, CHICA]},
-            ).all()  # type: ignore[arg-type]
+            ).all()
         )
         total = uow.session.scalar(text("SELECT count(*) FROM cartera"))
         grande, chica = Medidor(uow, GRANDE), Medidor(uow, CHICA)
