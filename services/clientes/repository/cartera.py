@@ -303,23 +303,25 @@ class _Consulta:
             )
         clave = self._orden.clave
         condiciones = [
-            "(SELECT count(*) FROM h) < :todos",
+            "(SELECT contadas FROM n) < :todos",
             "v.cuenta_id = :cuenta_id",
             self._tras("v.", nula, despues),
             *self._indice,
             *_de_v(self._fila),
         ]
+        # One statement, because finding is the dear part: whoever has no hit still answers how many there were.
         sql = (
-            f"WITH h AS MATERIALIZED ({origen}) SELECT v.cliente_id, v.{clave} AS clave, v.saldo_timbres,"
-            f" v.saldo_puntos, v.ultima_compra, (SELECT count(*) FROM h) AS halladas"
+            f"WITH h AS MATERIALIZED ({origen}), n AS MATERIALIZED (SELECT count(*) AS contadas FROM h),"
+            f" f AS (SELECT v.cliente_id, v.{clave} AS clave, v.saldo_timbres, v.saldo_puntos, v.ultima_compra"
             f" FROM h JOIN cartera v ON v.cliente_id = h.cliente_id WHERE {' AND '.join(condiciones)}"
-            f" ORDER BY {self._por('v.')} LIMIT :limite"
+            f" ORDER BY {self._por('v.')} LIMIT :limite)"
+            f" SELECT n.contadas, f.* FROM n LEFT JOIN f ON true ORDER BY {self._por('f.', 'clave')}"
         )
         valores = {"todos": _TODOS, "limite": limite, **self._desde(despues)}
-        contadas = self._session.execute(
-            text(f"SELECT count(*) FROM ({origen}) h"), {**self._valores, "todos": _TODOS}
-        ).scalar_one()
-        return None if contadas >= _TODOS else self._filas(sql, valores)
+        filas = self._session.execute(text(sql), {**self._valores, **valores}).all()
+        if filas[0].contadas >= _TODOS:
+            return None
+        return [_fila(r) for r in filas if r.cliente_id is not None]
 
     def _donde(self, nula: bool, despues: Lugar | None) -> str:
         return f"cuenta_id = :cuenta_id AND {self._tras('', nula, despues)}"
@@ -343,15 +345,16 @@ class _Consulta:
         return f"{de}{clave or self._orden.clave}{sentido}, {de}cliente_id{sentido}"
 
     def _filas(self, sql: str, valores: Mapping[str, Any]) -> list[FilaDeCartera]:
-        return [
-            FilaDeCartera(
-                lugar=Lugar(r.clave, r.cliente_id),
-                saldo_timbres=r.saldo_timbres,
-                saldo_puntos=r.saldo_puntos,
-                ultima_compra=r.ultima_compra,
-            )
-            for r in self._session.execute(text(sql), {**self._valores, **valores})
-        ]
+        return [_fila(r) for r in self._session.execute(text(sql), {**self._valores, **valores})]
+
+
+def _fila(r: Any) -> FilaDeCartera:
+    return FilaDeCartera(
+        lugar=Lugar(r.clave, r.cliente_id),
+        saldo_timbres=r.saldo_timbres,
+        saldo_puntos=r.saldo_puntos,
+        ultima_compra=r.ultima_compra,
+    )
 
 
 def _y(condiciones: Sequence[str]) -> str:
