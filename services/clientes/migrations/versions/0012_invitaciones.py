@@ -1,0 +1,16 @@
+"""Invitations of usuarios."""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0012"
+down_revision = "0011"
+
+DDL = r"""
+SELECT 1;
+"""
+
+
+def upgrade() -> None:
+    op.get_bind().exec_driver_sql(DDL.replace("%", "%%"))
