@@ -101,7 +101,9 @@ def _llega(bus: RpcClient, contrato: Any, peticion: Any) -> bool:
 
 
 def _objetos(sistema: Sistema, duena: Sesion) -> dict[str, Any]:
-    nic, cti = sistema.demo["cliente"]["nic"], sistema.demo["cti"]["id"]
+    """A cliente of its own: the walk's owner changes a password, which is not the demonstration's."""
+    alta = _bien(duena.post("/v1/clientes", json={"nombre": "Recorrida, S.A."}))
+    nic, cti, contrasena = alta["nic"], alta["cti"]["id"], alta["cti"]["contrasena"]
     confirmada = {"importe": "1.00", "confirmar": True}
     for _ in range(2):
         _bien(duena.post(f"/v1/ctis/{cti}/transferencias", json={"cantidad": 5, **confirmada}))
@@ -111,7 +113,7 @@ def _objetos(sistema: Sistema, duena: Sesion) -> dict[str, Any]:
         "correo": "luis@cliente.example",
         "movil": "+525500000003",
     }
-    objetos["uuid"] = _bien(sistema.timbrar(sistema.factura()))["uuid"]
+    objetos["uuid"] = _bien(sistema.timbrar(sistema.factura(), **sistema.basica(contrasena, cti)))["uuid"]
     ventas = hasta(lambda: [v["id"] for v in duena.get("/v1/ventas?estado=por_facturar").json()["datos"]][1:])
     objetos["venta_id"] = duena.get("/v1/ventas?estado=por_facturar").json()["datos"][0]["id"]
     objetos["factura_id"] = _bien(
@@ -178,7 +180,7 @@ def test_a_bulk_transfer_refuses_each_foreign_row(partes: Partes) -> None:
     )
     assert (hecha["aplicadas"], hecha["rechazadas"], hecha["timbres"]) == (0, 1, 0)
     [fila_hecha] = partes.ajena.get(f"{ruta}/filas").json()["datos"]
-    assert fila_hecha["codigo"] == "no_encontrado"
+    assert fila_hecha["codigo"] == "no_existe"
 
 
 def test_no_list_shows_what_is_not_its_own(partes: Partes) -> None:
