@@ -84,9 +84,17 @@ def _abastecer(bus: RpcClient, clave: str, raiz: Any, cuenta: Any) -> None:
             ti.Abastecer(clave=clave, cuenta_id=raiz, destino_id=cuenta, cantidad=1000, importe=Decimal(1)),
         ),
         (pu.ACREDITAR, pu.Acreditar(clave=clave, cuenta_id=raiz, destino_id=cuenta, puntos=Decimal(9000))),
-        (
-            li.CONTRATAR_MKL,
-            li.ContratarMkl(clave=clave, cuenta_id=cuenta, producto="FACTUDESK", vence_en=date(2099, 1, 1)),
+        *(
+            (
+                li.CONTRATAR_MKL,
+                li.ContratarMkl(
+                    clave=f"{clave}:{producto}",
+                    cuenta_id=cuenta,
+                    producto=producto,
+                    vence_en=date(2099, 1, 1),
+                ),
+            )
+            for producto in ("FACTUDESK", "multinivel")
         ),
     ):
         hasta(lambda c=contrato, p=peticion: _llega(bus, c, p))
@@ -134,6 +142,23 @@ def _objetos(sistema: Sistema, duena: Sesion) -> dict[str, Any]:
             json={"modalidad": "abierta", "precio": "2400.00", "confirmar": True},
         )
     )["id"]
+    objetos["convertible"] = _bien(duena.post("/v1/clientes", json={"nombre": "Por convertir"}))["nic"]
+    objetos["llave"] = _bien(
+        duena.post("/v1/llaves-publicas", json={"nombre": "Sitio", "origenes": ["https://sitio.example"]})
+    )["llave"]
+    objetos["importacion_id"] = _bien(
+        duena.post(
+            "/v1/clientes/importaciones",
+            data=b"nombre\nImportada\n",
+            headers={"Content-Type": "text/csv"},
+        )
+    )["id"]
+    objetos["distribuidor_id"] = _bien(
+        duena.post(
+            "/v1/distribuidores",
+            json={"nombre": "Recorrida", "correo": "recorrida@red.example", "movil": "+529990005678"},
+        )
+    )["cuenta_id"]
     objetos["aviso_id"] = _aviso(sistema, duena, nic)
     return objetos
 
