@@ -40,6 +40,7 @@ from services.clientes.domain.intentos import (
     sujeto_de,
 )
 from services.clientes.domain.llaves_api import (
+    CADA_USO_DE_LLAVE,
     LLAVES_MAXIMO,
     LlaveGuardada,
     LlaveVigente,
@@ -48,6 +49,7 @@ from services.clientes.domain.llaves_api import (
     huella_de_secreto,
     nuevo_secreto,
     red_valida,
+    vencimiento_valido,
 )
 from services.clientes.domain.perfiles import (
     CORREOS_POR_HORA,
@@ -98,6 +100,7 @@ from services.clientes.domain.sesiones import (
 __all__ = [
     "BLOQUEO",
     "CADA_USO",
+    "CADA_USO_DE_LLAVE",
     "CONOCIDOS_MAXIMO",
     "CORREOS_POR_HORA",
     "FALLOS_MAXIMOS",
@@ -174,4 +177,5 @@ __all__ = [
     "sin_confirmar",
     "sujeto_de",
     "texto_requerido",
+    "vencimiento_valido",
 ]

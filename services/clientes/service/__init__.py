@@ -18,6 +18,7 @@ from services.clientes.service.correos import Correos
 from services.clientes.service.cuentas import Cuentas
 from services.clientes.service.distribuidores import Distribuidores
 from services.clientes.service.importaciones import Importaciones
+from services.clientes.service.llaves_api import LlavesApi
 from services.clientes.service.perfiles import Perfiles
 from services.clientes.service.registro import Registro
 from services.clientes.service.segundo_factor import SegundoFactor, TotpDelServicio
@@ -53,6 +54,7 @@ class ClientesService(
     Conversiones,
     Correos,
     Auditoria,
+    LlavesApi,
 ):
     """Perfiles, sessions, the tree of cuentas maestras, and their clientes."""
 
