@@ -122,8 +122,12 @@ def _objetos(sistema: Sistema, duena: Sesion) -> dict[str, Any]:
         "movil": "+525500000003",
     }
     objetos["uuid"] = _bien(sistema.timbrar(sistema.factura(), **sistema.basica(contrasena, cti)))["uuid"]
-    ventas = hasta(lambda: [v["id"] for v in duena.get("/v1/ventas?estado=por_facturar").json()["datos"]][1:])
-    objetos["venta_id"] = duena.get("/v1/ventas?estado=por_facturar").json()["datos"][0]["id"]
+    ventas = hasta(
+        lambda: [v["id"] for v in duena.get(f"/v1/ventas?estado=por_facturar&cliente={nic}").json()["datos"]][
+            1:
+        ]
+    )
+    objetos["venta_id"] = duena.get(f"/v1/ventas?estado=por_facturar&cliente={nic}").json()["datos"][0]["id"]
     objetos["factura_id"] = _bien(
         duena.post("/v1/facturas", json={"nic": nic, "referencia": "A-1", "ventas": [ventas[-1]]})
     )["id"]

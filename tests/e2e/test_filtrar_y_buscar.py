@@ -95,14 +95,19 @@ def test_filtrar_por_etiquetas_y_contarlas(s: requests.Session, clientes: list[d
     assert r.status_code == 200, r.text
     assert nic not in nics(s, q="colibri")
     assert nics(s, q="colibri", baja="true") == nics(s, q="colibri", baja="todas") == [nic]
-    assert nics(s, favorito="true", color="rosa", baja="todas") == [nic]
+    assert nic in nics(s, favorito="true", color="rosa", baja="todas")
     despues = s.get(f"{RUTA}/resumen").json()
     assert despues["favoritos"] == antes["favoritos"] + 1
-    assert despues["colores"]["rosa"] == 1
+    assert despues["colores"]["rosa"] == antes["colores"].get("rosa", 0) + 1
 
 
-def test_reconstruir_no_cambia_nada(s: requests.Session, sistema: Sistema) -> None:
-    antes = s.get(RUTA, params={"orden": "nic"}).json()["datos"]
+def test_reconstruir_no_cambia_nada(
+    s: requests.Session, sistema: Sistema, clientes: list[dict[str, Any]]
+) -> None:
+    # Those of this file: the others' balances may still be on their way.
+    suyos = {"orden": "nic", "q": "busqueda", "baja": "todas"}
+    antes = s.get(RUTA, params=suyos).json()["datos"]
+    assert len(antes) == len(clientes)
     hecho = correr("deploy.local.reconstruir_cartera", sistema.instalacion)
     assert hecho.returncode == 0, hecho.stderr
-    assert s.get(RUTA, params={"orden": "nic"}).json()["datos"] == antes
+    assert s.get(RUTA, params=suyos).json()["datos"] == antes
