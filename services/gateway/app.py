@@ -42,6 +42,7 @@ RUTAS = (
     "altas",
     "conversiones",
     "auditoria",
+    "llaves_api",
 )
 
 

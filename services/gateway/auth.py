@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from flask import Flask, g, request
 
+from services.gateway import llaves
+from services.gateway.alcances import alcance_de, alcance_valido, exigir_alcance
 from services.gateway.contexto import Contexto, CuentaPermitida, Perfil, ip
 from shared.config import settings
 from shared.errors import Codigo, DomainError, campo_invalido, no_encontrado
@@ -51,16 +53,19 @@ def requiere_perfil(view: F) -> F:
 
 
 @overload
-def requiere_sesion(rol: str = "consulta") -> Callable[[F], F]: ...
+def requiere_sesion(rol: str = "consulta", *, alcance: str | None = None) -> Callable[[F], F]: ...
 @overload
 def requiere_sesion(rol: F) -> F: ...
-def requiere_sesion(rol: Any = "consulta") -> Any:
-    """A session with at least `rol` in the account in use. Parentheses may be left out."""
+def requiere_sesion(rol: Any = "consulta", *, alcance: str | None = None) -> Any:
+    """A session with at least `rol` in the account in use, or an API key with the scope. Parentheses may be left out.
+
+    The scope is that of the route's family (`alcances.py`), unless `alcance` says another.
+    """
     if callable(rol):
         return _marcar(rol, SESION, "consulta")
     if rol not in ROLES:
         raise ValueError(f"unknown role {rol!r}")
-    return lambda view: _marcar(view, SESION, rol)
+    return lambda view: _marcar(view, SESION, rol, alcance_valido(alcance))
 
 
 @overload
@@ -68,7 +73,7 @@ def requiere_raiz(rol: str = "consulta") -> Callable[[F], F]: ...
 @overload
 def requiere_raiz(rol: F) -> F: ...
 def requiere_raiz(rol: Any = "consulta") -> Any:
-    """As `requiere_sesion`, and the account is the root."""
+    """As `requiere_sesion`, and the account is the root. No API key will do."""
     if callable(rol):
         return _marcar(rol, RAIZ, "consulta")
     if rol not in ROLES:
@@ -86,9 +91,9 @@ def vigilar(app: Flask) -> None:
             exigir(*requisito)
 
 
-def requisito_de(app: Flask, endpoint: str | None, metodo: str) -> tuple[str, str] | None:
-    """The mark of a route's view, whether a function or a method of a MethodView."""
-    marca: tuple[str, str] | None = getattr(vista(app, endpoint, metodo), _MARCA, None)
+def requisito_de(app: Flask, endpoint: str | None, metodo: str) -> tuple[str, str, str | None] | None:
+    """The mark of a route's view (class, role, its own scope), whether a function or a method of a MethodView."""
+    marca: tuple[str, str, str | None] | None = getattr(vista(app, endpoint, metodo), _MARCA, None)
     return marca
 
 
@@ -111,13 +116,16 @@ def sin_marca(app: Flask) -> list[str]:
     )
 
 
-def exigir(clase: str, rol: str) -> None:
+def exigir(clase: str, rol: str, alcance: str | None = None) -> None:
     """Check a mark against the request once; raises `no_autenticado`, `no_permitido` or `no_encontrado`."""
     if clase == PUBLICA:
         return
     perfil: Perfil | None = g.get("perfil")
     if perfil is None:
         perfil = g.perfil = autenticar()
+    if isinstance(perfil, llaves.Llave):
+        necesita = alcance_de(request.blueprint, request.method, alcance) if clase == SESION else None
+        exigir_alcance(perfil.alcances, necesita)
     if clase == PERFIL:
         return
     contexto: Contexto | None = g.get("contexto")
@@ -134,11 +142,13 @@ def exigir(clase: str, rol: str) -> None:
 
 
 def autenticar() -> Perfil:
-    """The perfil of the request's token: the Authorization header wins over the cookie, which needs CSRF."""
+    """The perfil of the request's token, or its API key: the Authorization header wins over the cookie, which needs CSRF."""
     esquema, _, token = request.headers.get("Authorization", "").partition(" ")
     if esquema:
         if esquema.lower() != "bearer" or not token.strip():
-            raise _sin_sesion("Use Authorization: Bearer con un token de acceso.")
+            raise _sin_sesion("Use Authorization: Bearer con un token de acceso o una llave de API.")
+        if token.strip().startswith(llaves.PREFIJO):
+            return llaves.autenticar(token.strip())
         return verificar(token.strip())
     cookie = request.cookies.get(COOKIE)
     if not cookie:
@@ -218,18 +228,20 @@ def _llave_publica() -> Ed25519PublicKey:
     return llave
 
 
-def _marcar(view: F, clase: str, rol: str) -> F:
+def _marcar(view: F, clase: str, rol: str, alcance: str | None = None) -> F:
     @wraps(view)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        exigir(clase, rol)
+        exigir(clase, rol, alcance)
         return view(*args, **kwargs)
 
-    setattr(wrapper, _MARCA, (clase, rol))
+    setattr(wrapper, _MARCA, (clase, rol, alcance))
     doc: dict[str, Any] = {**getattr(view, "_apidoc", {})}
     seguridad: list[dict[str, list[str]]] = [] if clase == PUBLICA else [{"bearer": []}, {"sesion": []}]
     doc["manual_doc"] = {"security": seguridad, **doc.get("manual_doc", {})}
     if clase in {SESION, RAIZ}:
         doc["manual_doc"].setdefault("x-rol", rol)
+        if alcance is not None:
+            doc["manual_doc"].setdefault("x-alcance", alcance)
     if clase == RAIZ:
         doc["manual_doc"].setdefault("x-raiz", True)
     wrapper._apidoc = doc  # type: ignore[attr-defined]

@@ -11,6 +11,7 @@ from flask import Flask, Response
 from flask_smorest import Api
 
 from services.gateway import openapi_dialectos
+from services.gateway.alcances import alcance_de
 from services.gateway.auth import CABECERA_CUENTA, COOKIE, publica
 from services.gateway.contexto import CLAVE
 from services.gateway.errors import PROBLEMA
@@ -29,6 +30,7 @@ API de Cuenta Maestra: timbres, puntos, licencias y facturación de un distribui
 - Los errores son `application/problem+json`: lea `code` en sus programas y muestre `detail` a las personas.
 - Las que mueven saldo piden `Idempotency-Key`. Al reintentar repita la misma: no se cobra dos veces.
 - Si usted administra varias cuentas, diga cuál en la cabecera `Cuenta`.
+- Un programa usa una llave de API de su cuenta (`POST /v1/llaves-api`) donde la operación diga `x-alcance`.
 """
 
 ESQUEMAS_DE_SEGURIDAD: dict[str, dict[str, str]] = {
@@ -43,6 +45,12 @@ ESQUEMAS_DE_SEGURIDAD: dict[str, dict[str, str]] = {
         "in": "cookie",
         "name": COOKIE,
         "description": "Sesión del portal; al cambiar algo se envía además `X-CSRF-Token`.",
+    },
+    "llave": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "cm_<id>_<secreto>",
+        "description": "Llave de API de la Cuenta Maestra, con el alcance que diga `x-alcance`.",
     },
     "cti": {
         "type": "http",
@@ -132,6 +140,7 @@ def documento(api: ApiCuentaMaestra) -> dict[str, Any]:
     for metodos in doc["paths"].values():
         for metodo, operacion in metodos.items():
             if metodo != "parameters":
+                _decir_alcance(metodo, operacion)
                 operacion["parameters"] = [*operacion.get("parameters", []), *_cabeceras(metodo, operacion)]
     return doc
 
@@ -165,6 +174,17 @@ def registrar_rutas(app: Flask, api: ApiCuentaMaestra) -> None:
             content_type=_TIPOS[archivo],
             headers={"Cache-Control": "public, max-age=86400"},
         )
+
+
+def _decir_alcance(metodo: str, operacion: dict[str, Any]) -> None:
+    """What an API key needs for a session's route; flask-smorest tags an operation with its blueprint."""
+    if "x-rol" not in operacion or operacion.get("x-raiz"):
+        return
+    familia = next(iter(operacion.get("tags", ())), None)
+    alcance = alcance_de(familia, metodo, operacion.get("x-alcance"))
+    if alcance is not None:
+        operacion["x-alcance"] = alcance
+        operacion["security"] = [*operacion["security"], {"llave": []}]
 
 
 def _cabeceras(metodo: str, operacion: dict[str, Any]) -> list[dict[str, str]]:

@@ -130,7 +130,7 @@ def test_documento_openapi(http: Any) -> None:
     }
     precio = doc["components"]["schemas"]["CrearCliente"]["properties"]["precio_especifico"]
     assert (precio["type"], precio["format"], "minimum" in precio) == (["string", "null"], "decimal", False)
-    assert set(doc["components"]["securitySchemes"]) == {"bearer", "sesion", "cti", "sw"}
+    assert set(doc["components"]["securitySchemes"]) == {"bearer", "sesion", "llave", "cti", "sw"}
     crear = doc["paths"]["/v1/cosas"]["post"]
     assert crear["security"] == [{"bearer": []}, {"sesion": []}]
     assert doc["paths"]["/v1/falla"]["get"]["security"] == []
