@@ -88,6 +88,7 @@ PASOS: tuple[Paso, ...] = (
     Paso("POST /v1/distribuidores/{distribuidor_id}/cancelacion", {"motivo": "Prueba", "confirmar": True}),
     Paso("DELETE /v1/clientes/importaciones/{importacion_id}"),
     Paso("DELETE /v1/llaves-publicas/{llave}"),
+    Paso("DELETE /v1/llaves-api/{llave_id}", ids={"llave_id": "llave_api_id"}),
     Paso("DELETE /v1/clientes/{nic}/perfil-principal"),
     Paso(
         "POST /v1/clientes/{nic}/conversion",
@@ -129,6 +130,8 @@ PROPIAS = frozenset(
         "POST /v1/distribuidores",
         "GET /v1/distribuidores/resumen",
         "GET /v1/facturas",
+        "GET /v1/llaves-api",
+        "POST /v1/llaves-api",
         "GET /v1/llaves-publicas",
         "POST /v1/llaves-publicas",
         "GET /v1/mkl",

@@ -150,6 +150,9 @@ def _objetos(sistema: Sistema, duena: Sesion) -> dict[str, Any]:
     objetos["llave"] = _bien(
         duena.post("/v1/llaves-publicas", json={"nombre": "Sitio", "origenes": ["https://sitio.example"]})
     )["llave"]
+    objetos["llave_api_id"] = _bien(
+        duena.post("/v1/llaves-api", json={"nombre": "Programa", "alcances": ["clientes:leer"]})
+    )["llave_id"]
     objetos["importacion_id"] = _bien(
         duena.post(
             "/v1/clientes/importaciones",

@@ -233,7 +233,7 @@ class RenovacionDeDistribuidor(MethodView):
         peticion = c.CotizarRenovacion(cuenta_id=actual().cuenta_id, renovada_id=distribuidor_id)
         return llamar(c.COTIZAR_RENOVACION, peticion)
 
-    @requiere_sesion("administrador")
+    @requiere_sesion("administrador", alcance="puntos:mover")
     @blp.arguments(RenovacionDeCuentaEntrada)
     @blp.response(202, Renovada)
     def post(self, datos: dict[str, Any], distribuidor_id: UUID) -> Any:
