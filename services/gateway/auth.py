@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from flask import Flask, g, request
 
 from services.gateway import llaves
-from services.gateway.alcances import alcance_de, alcance_valido, exigir_alcance
+from services.gateway.alcances import SEGUROS, alcance_de, alcance_valido, exigir_alcance
 from services.gateway.contexto import Contexto, CuentaPermitida, Perfil, ip
 from shared.config import settings
 from shared.errors import Codigo, DomainError, campo_invalido, no_encontrado
@@ -33,7 +33,6 @@ COOKIE = "cm_sesion"
 COOKIE_CSRF = "cm_csrf"
 CABECERA_CSRF = "X-CSRF-Token"
 CABECERA_CUENTA = "Cuenta"
-SEGUROS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 #: Each role can do what those below it can.
 ROLES = {"lectura": 0, "consulta": 0, "operador": 1, "administrador": 2, "titular": 3}

@@ -22,6 +22,7 @@ from services.gateway.llaves import Memoria, admite
 from shared.contracts import clientes as c
 from shared.errors import Codigo, DomainError
 from tests.matriz_de_roles import concretar, documento
+from tests.unit.gateway.conftest import Token
 
 CUENTA = uuid.UUID(int=1)
 ID = uuid.UUID(int=5)
@@ -232,6 +233,21 @@ def test_without_clientes_nothing_is_known(http: FlaskClient, clientes: Clientes
     clientes.caido = True
     r = _pedir(http, clientes.llave, "GET", "/v1/perfiles/yo")
     assert (r.status_code, r.json["code"]) == (503, "no_disponible")
+
+
+def test_a_scope_that_moves_value_is_given_with_the_second_factor(
+    http: FlaskClient, clientes: Clientes, token: Token
+) -> None:
+    def crear(alcances: list[str], **claims: Any) -> Any:
+        acceso = token((str(CUENTA), "administrador", False), **claims)
+        return _pedir(http, acceso, "POST", "/v1/llaves-api", json={"nombre": "ERP", "alcances": alcances})
+
+    for alcance in c.ALCANCES:
+        r = crear(["clientes:leer", alcance], sf=0)
+        esperado = "segundo_factor_requerido" if alcance in CON_PASO else "no_disponible"
+        assert r.json["code"] == esperado, alcance
+        assert crear([alcance], sf=int(time.time())).json["code"] == "no_disponible"
+        assert crear([alcance]).json["code"] == "no_disponible", "who has no second factor"
 
 
 SI, NO = c.LlaveApiVigente(vigente=True), c.LlaveApiVigente(vigente=False)
