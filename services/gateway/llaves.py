@@ -191,7 +191,7 @@ def admite(redes: list[str], direccion: str) -> bool:
 
 
 def _memoria() -> Memoria:
-    memoria: Memoria = current_app.extensions.setdefault("llaves_api", Memoria())
+    memoria: Memoria = current_app.extensions["llaves_api"]
     return memoria
 
 

@@ -68,7 +68,9 @@ def test_un_programa_trabaja_con_su_llave_hasta_que_se_revoca(
     for _ in range(2):
         r = duena.delete(f"/v1/llaves-api/{hecha['llave_id']}")
         assert (r.status_code, bool(r.json()["revocada_en"])) == (200, True)
-    r = hasta(lambda: (x := con(sistema, llave, "GET", "/v1/clientes")).status_code == 401 and x, segundos=10)
+    hasta(lambda: con(sistema, llave, "GET", "/v1/clientes").status_code == 401, segundos=10)
+    r = con(sistema, llave, "GET", "/v1/clientes")
+    assert r.headers["WWW-Authenticate"].startswith("Bearer")
     assert r.json()["code"] == "no_autenticado"
 
 

@@ -124,7 +124,7 @@ def test_a_key_gets_as_far_as_its_scopes(http: FlaskClient, clientes: Clientes, 
                 "sin el suyo": [a for a in todos if a != alcance],
                 "sólo el suyo": [alcance],
             }[con]
-            app.extensions.pop("llaves_api", None)
+            app.extensions["llaves_api"] = Memoria()
             cuerpo: dict[str, Any] | None = None if metodo in {"GET", "DELETE"} else {}
             r = _pedir(http, clientes.llave, metodo, ruta, json=cuerpo)
             entra[con] = (r.get_json(silent=True) or {}).get("code") not in {"no_permitido", "no_autenticado"}
