@@ -67,6 +67,17 @@ def revocar(motor: Engine, cm: UUID, llave_id: UUID) -> c.LlaveApi:
     return hecha
 
 
+def vencer(motor: Engine, llave_id: UUID) -> None:
+    with motor.begin() as connection:
+        connection.execute(
+            text(
+                "UPDATE llaves_api SET creada_en = now() - interval '2 h', vence_en = now() - interval '1 h'"
+                " WHERE llave_id = :id"
+            ),
+            {"id": llave_id},
+        )
+
+
 def test_it_serves_with_its_secret_until_it_is_revoked(motor: Engine, cm: UUID) -> None:
     hecha = crear(
         motor, cm, alcances=["timbres:leer", "clientes:leer", "timbres:leer"], redes=[" 203.0.113.9/24 "]
@@ -110,14 +121,7 @@ def test_it_expires(motor: Engine, cm: UUID) -> None:
     hecha = crear(motor, cm, vence_en=ahora + timedelta(days=1))
     assert hecha.llave is not None
     assert verificar(motor, hecha.llave).vence_en == ahora + timedelta(days=1)
-    with motor.begin() as connection:
-        connection.execute(
-            text(
-                "UPDATE llaves_api SET creada_en = now() - interval '2 h', vence_en = now() - interval '1 h'"
-                " WHERE llave_id = :id"
-            ),
-            {"id": hecha.llave_id},
-        )
+    vencer(motor, hecha.llave_id)
     assert not verificar(motor, hecha.llave).vigente
 
 
@@ -195,7 +199,11 @@ def test_of_many_at_once_only_those_that_fit_are_made(
         hilo.join(20)
     assert (len(hechas), rechazos) == (3, [Codigo.CONFLICTO] * 5)
     revocar(motor, cm, hechas[0].llave_id)
-    assert crear(motor, cm).llave_id
+    vencer(motor, hechas[1].llave_id)
+    for _ in range(2):
+        crear(motor, cm)
+    with pytest.raises(DomainError):
+        crear(motor, cm)
 
 
 def test_a_cm_that_only_reads_makes_none_and_revokes(motor: Engine, cm: UUID) -> None:

@@ -15,7 +15,7 @@ from shared.errors import Codigo, DomainError, campo_invalido
 PREFIJO = "cm_"
 #: A key's last use is written at most this often.
 CADA_USO_DE_LLAVE = timedelta(minutes=1)
-#: Keys of one CM that are not revoked.
+#: Keys of one CM that neither were revoked nor expired.
 LLAVES_MAXIMO = 50
 
 

@@ -17,7 +17,8 @@ _COLUMNAS = (
 )
 # The account's row is the turn: of two that make the last key that fits, one makes it.
 _CONTAR = text(
-    "SELECT (SELECT count(*) FROM llaves_api WHERE cuenta_id = c.cuenta_id AND revocada_en IS NULL)"
+    "SELECT (SELECT count(*) FROM llaves_api WHERE cuenta_id = c.cuenta_id AND revocada_en IS NULL"
+    "  AND (vence_en IS NULL OR vence_en > :en))"
     " FROM cuentas_maestras c WHERE c.cuenta_id = :cuenta_id"
 )
 _TURNO = text("SELECT FROM cuentas_maestras WHERE cuenta_id = :cuenta_id FOR UPDATE")
@@ -51,10 +52,10 @@ _USO = text(
 class LlavesApi(Base):
     """Keys of cuentas maestras, each looked up by its id."""
 
-    def contar_llaves(self, cuenta_id: UUID) -> int:
-        """Keys of a CM that are not revoked; its row is locked, so that the count still holds at the insert."""
+    def contar_llaves(self, cuenta_id: UUID, en: datetime) -> int:
+        """Keys of a CM that serve; its row is locked, so that the count still holds at the insert."""
         self.session.execute(_TURNO, {"cuenta_id": cuenta_id})
-        return int(self.session.scalar(_CONTAR, {"cuenta_id": cuenta_id}) or 0)
+        return int(self.session.scalar(_CONTAR, {"cuenta_id": cuenta_id, "en": en}) or 0)
 
     def agregar_llave(self, llave: LlaveGuardada) -> None:
         self.session.execute(_AGREGAR, llave.__dict__)

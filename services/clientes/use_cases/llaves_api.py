@@ -26,7 +26,7 @@ def crear_llave_api(uow: Uow, p: c.CrearLlaveApi) -> c.LlaveApiCreada:
     `datos_invalidos` for an address that is none or an end that has passed.
     """
     domain.exigir_activa(cuenta_de(uow, p.cuenta_id))
-    if uow.repo.contar_llaves(p.cuenta_id) >= domain.LLAVES_MAXIMO:
+    if uow.repo.contar_llaves(p.cuenta_id, uow.ahora) >= domain.LLAVES_MAXIMO:
         raise domain.demasiadas_llaves()
     secreto = domain.nuevo_secreto()
     llave = LlaveGuardada(
