@@ -45,6 +45,7 @@ DE_PERSONAS = frozenset(
         "usuarios",
         "llaves-api",
         "privacidad",
+        "preferencias-de-avisos",
         "publico",
         "operacion",
         "correos",
