@@ -9,7 +9,7 @@ from flask import Flask, Response, g
 from flask_smorest import Blueprint
 from webargs.flaskparser import FlaskParser
 
-from services.gateway import auth, csv, errors, llaves, openapi, salud
+from services.gateway import auth, csv, errors, llaves, openapi, salud, vigentes
 from services.gateway.contexto import REPETIDA
 from shared.messaging.rpc_client import RpcClient
 
@@ -56,6 +56,7 @@ def crear_app(cliente: RpcClient, rutas: tuple[str, ...] = RUTAS) -> Flask:
     app.config.update(PROPAGATE_EXCEPTIONS=False, TRAP_HTTP_EXCEPTIONS=False)
     app.extensions["rpc"] = cliente
     app.extensions["llaves_api"] = llaves.Memoria()
+    app.extensions["sesiones"] = vigentes.crear()
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = True
     api = openapi.crear_api(app)

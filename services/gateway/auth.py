@@ -21,9 +21,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from flask import Flask, g, request
 
-from services.gateway import llaves
+from services.gateway import llaves, vigentes
 from services.gateway.alcances import SEGUROS, alcance_de, alcance_valido, exigir_alcance
 from services.gateway.contexto import Contexto, CuentaPermitida, Perfil, ip
+from services.gateway.cuenta_detenida import exigir_estado
 from shared.config import settings
 from shared.errors import Codigo, DomainError, campo_invalido, no_encontrado
 
@@ -39,6 +40,8 @@ ROLES = {"lectura": 0, "consulta": 0, "operador": 1, "administrador": 2, "titula
 
 _MARCA = "_requisito"
 PUBLICA, PERFIL, SESION, RAIZ = "publica", "perfil", "sesion", "raiz"
+#: Class, role, its own scope, whether for a CM that is not active too.
+Requisito = tuple[str, str, str | None, bool]
 
 
 def publica(view: F) -> F:
@@ -52,19 +55,24 @@ def requiere_perfil(view: F) -> F:
 
 
 @overload
-def requiere_sesion(rol: str = "consulta", *, alcance: str | None = None) -> Callable[[F], F]: ...
+def requiere_sesion(
+    rol: str = "consulta", *, alcance: str | None = None, aunque_no_activa: bool = False
+) -> Callable[[F], F]: ...
 @overload
 def requiere_sesion(rol: F) -> F: ...
-def requiere_sesion(rol: Any = "consulta", *, alcance: str | None = None) -> Any:
+def requiere_sesion(
+    rol: Any = "consulta", *, alcance: str | None = None, aunque_no_activa: bool = False
+) -> Any:
     """A session with at least `rol` in the account in use, or an API key with the scope. Parentheses may be left out.
 
-    The scope is that of the route's family (`alcances.py`), unless `alcance` says another.
+    The scope is that of the route's family (`alcances.py`), unless `alcance` says another. A CM that is not active
+    may only read, unless `aunque_no_activa` (`cuenta_detenida.py`).
     """
     if callable(rol):
         return _marcar(rol, SESION, "consulta")
     if rol not in ROLES:
         raise ValueError(f"unknown role {rol!r}")
-    return lambda view: _marcar(view, SESION, rol, alcance_valido(alcance))
+    return lambda view: _marcar(view, SESION, rol, alcance_valido(alcance), aunque_no_activa)
 
 
 @overload
@@ -90,9 +98,9 @@ def vigilar(app: Flask) -> None:
             exigir(*requisito)
 
 
-def requisito_de(app: Flask, endpoint: str | None, metodo: str) -> tuple[str, str, str | None] | None:
-    """The mark of a route's view (class, role, its own scope), whether a function or a method of a MethodView."""
-    marca: tuple[str, str, str | None] | None = getattr(vista(app, endpoint, metodo), _MARCA, None)
+def requisito_de(app: Flask, endpoint: str | None, metodo: str) -> Requisito | None:
+    """The mark of a route's view (class, role, its own scope, whether for a CM that is not active too)."""
+    marca: Requisito | None = getattr(vista(app, endpoint, metodo), _MARCA, None)
     return marca
 
 
@@ -115,8 +123,11 @@ def sin_marca(app: Flask) -> list[str]:
     )
 
 
-def exigir(clase: str, rol: str, alcance: str | None = None) -> None:
-    """Check a mark against the request once; raises `no_autenticado`, `no_permitido` or `no_encontrado`."""
+def exigir(clase: str, rol: str, alcance: str | None = None, aunque_no_activa: bool = False) -> None:
+    """Check a mark against the request once.
+
+    Raises `no_autenticado`, `no_permitido`, `no_encontrado`, or `cuenta_bloqueada`.
+    """
     if clase == PUBLICA:
         return
     perfil: Perfil | None = g.get("perfil")
@@ -138,6 +149,7 @@ def exigir(clase: str, rol: str, alcance: str | None = None) -> None:
             f"Su rol en esta cuenta es {contexto.rol}, y se necesita al menos {rol}."
             " Pida al titular o a un administrador que lo cambie.",
         )
+    exigir_estado(contexto.estado, request.method, aunque_no_activa)
 
 
 def autenticar() -> Perfil:
@@ -148,14 +160,22 @@ def autenticar() -> Perfil:
             raise _sin_sesion("Use Authorization: Bearer con un token de acceso o una llave de API.")
         if token.strip().startswith(llaves.PREFIJO):
             return llaves.autenticar(token.strip())
-        return verificar(token.strip())
+        return _vigente(verificar(token.strip()))
     cookie = request.cookies.get(COOKIE)
     if not cookie:
         raise _sin_sesion("Inicie sesión para continuar.")
     perfil = verificar(cookie)
     if request.method not in SEGUROS:
         _exigir_csrf()
-    return perfil
+    return _vigente(perfil)
+
+
+def _vigente(perfil: Perfil) -> Perfil:
+    """The perfil as it is now; raises `no_autenticado` when its session was closed."""
+    hallado = vigentes.al_dia(perfil)
+    if hallado is None:
+        raise _sin_sesion("Su sesión se cerró. Inicie sesión de nuevo.")
+    return hallado
 
 
 def verificar(token: str) -> Perfil:
@@ -199,7 +219,9 @@ def _elegir_cuenta(perfil: Perfil) -> Contexto:
     if not elegidas:
         raise DomainError(Codigo.NO_PERMITIDO, "Su perfil no administra ninguna Cuenta Maestra.")
     c = elegidas[0]
-    return Contexto(perfil.perfil_id, perfil.sesion_id, perfil.nombre, c.cuenta_id, c.rol, c.es_raiz, ip())
+    return Contexto(
+        perfil.perfil_id, perfil.sesion_id, perfil.nombre, c.cuenta_id, c.rol, c.es_raiz, ip(), c.estado
+    )
 
 
 def _exigir_csrf() -> None:
@@ -227,18 +249,21 @@ def _llave_publica() -> Ed25519PublicKey:
     return llave
 
 
-def _marcar(view: F, clase: str, rol: str, alcance: str | None = None) -> F:
+def _marcar(view: F, clase: str, rol: str, alcance: str | None = None, aunque_no_activa: bool = False) -> F:
     @wraps(view)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        exigir(clase, rol, alcance)
+        exigir(clase, rol, alcance, aunque_no_activa)
         return view(*args, **kwargs)
 
-    setattr(wrapper, _MARCA, (clase, rol, alcance))
+    setattr(wrapper, _MARCA, (clase, rol, alcance, aunque_no_activa))
     doc: dict[str, Any] = {**getattr(view, "_apidoc", {})}
     seguridad: list[dict[str, list[str]]] = [] if clase == PUBLICA else [{"bearer": []}, {"sesion": []}]
     doc["manual_doc"] = {"security": seguridad, **doc.get("manual_doc", {})}
     if clase in {SESION, RAIZ}:
         doc["manual_doc"].setdefault("x-rol", rol)
+        if aunque_no_activa:
+            # Turned into the list of states by `openapi.py`, which knows the method.
+            doc["manual_doc"].setdefault("x-estados", True)
         if alcance is not None:
             doc["manual_doc"].setdefault("x-alcance", alcance)
     if clase == RAIZ:

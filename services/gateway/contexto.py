@@ -20,11 +20,15 @@ REPETIDA = "Idempotent-Replayed"
 
 @dataclass(frozen=True, slots=True)
 class CuentaPermitida:
-    """An account that a perfil administers, as its token says."""
+    """An account that a perfil administers, as clientes says, or its token when clientes is away.
+
+    A token says no `estado`: what the CM may do is then left to the service that does it.
+    """
 
     cuenta_id: UUID
     rol: str
     es_raiz: bool
+    estado: str = "activo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class Contexto:
     rol: str
     es_raiz: bool
     ip: str
+    estado: str = "activo"
 
 
 def actual() -> Contexto:

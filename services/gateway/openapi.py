@@ -14,6 +14,7 @@ from services.gateway import openapi_dialectos
 from services.gateway.alcances import alcance_de
 from services.gateway.auth import CABECERA_CUENTA, COOKIE, publica
 from services.gateway.contexto import CLAVE
+from services.gateway.cuenta_detenida import estados_de
 from services.gateway.errors import PROBLEMA
 from services.gateway.openapi_timbrado import ESQUEMAS, RUTAS
 from services.gateway.schemas import Problema
@@ -141,6 +142,8 @@ def documento(api: ApiCuentaMaestra) -> dict[str, Any]:
         for metodo, operacion in metodos.items():
             if metodo != "parameters":
                 _decir_alcance(metodo, operacion)
+                if "x-rol" in operacion:
+                    operacion["x-estados"] = list(estados_de(metodo, bool(operacion.get("x-estados"))))
                 operacion["parameters"] = [*operacion.get("parameters", []), *_cabeceras(metodo, operacion)]
     return doc
 

@@ -146,6 +146,8 @@ PROPIAS = frozenset(
         "GET /v1/pronosticos",
         "GET /v1/puntos",
         "GET /v1/puntos/movimientos",
+        "DELETE /v1/sesiones",
+        "GET /v1/sesiones",
         "DELETE /v1/sesiones/actual",
         "GET /v1/timbres",
         "GET /v1/timbres/estado-de-cuenta",

@@ -93,4 +93,4 @@ class Limites(Base):
         """Delete at most `limite` buckets that are empty and places long not seen. Answers how many."""
         intentos = self.session.execute(_PURGAR_INTENTOS, {"en": en, "limite": limite})
         conocidos = self.session.execute(_PURGAR_CONOCIDOS, {"desde": en - VIDA_CONOCIDO, "limite": limite})
-        return max(intentos.rowcount, conocidos.rowcount)  # type: ignore[attr-defined]
+        return max(intentos.rowcount, conocidos.rowcount)  # type: ignore[attr-defined,no-any-return]

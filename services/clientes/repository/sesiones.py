@@ -180,12 +180,14 @@ class Sesiones(Base):
         sesiones = self.session.execute(
             _PURGAR_SESIONES, {"en": en, "ayer": en - timedelta(days=1), "limite": limite}
         )
-        return max(renovaciones.rowcount, sesiones.rowcount)  # type: ignore[attr-defined]
+        return max(renovaciones.rowcount, sesiones.rowcount)  # type: ignore[attr-defined,no-any-return]
 
-    def revocar_sesion(self, sesion_id: UUID, en: datetime, *, perfil_id: UUID) -> None:
-        """End a session and with it every renewal token of its family. Ending it twice is no error."""
-        self.session.execute(
+    def revocar_sesion(self, sesion_id: UUID, en: datetime, *, perfil_id: UUID) -> bool:
+        """End a session and with it every renewal token of its family; false when it had ended or is another's."""
+        consulta = (
             update(Sesion)
             .where(Sesion.sesion_id == sesion_id, Sesion.perfil_id == perfil_id, Sesion.revocada_en.is_(None))
             .values(revocada_en=en)
+            .returning(Sesion.sesion_id)
         )
+        return self.session.scalar(consulta) is not None

@@ -22,6 +22,7 @@ from services.clientes.service.llaves_api import LlavesApi
 from services.clientes.service.perfiles import Perfiles
 from services.clientes.service.registro import Registro
 from services.clientes.service.segundo_factor import SegundoFactor, TotpDelServicio
+from services.clientes.service.sesiones import Sesiones
 from shared.config import settings
 from shared.messaging.bus import Bus, BusWorker
 from shared.messaging.cpu import offload
@@ -45,6 +46,7 @@ class ClientesService(
     Perfiles,
     Registro,
     SegundoFactor,
+    Sesiones,
     Cuentas,
     Distribuidores,
     Clientes,

@@ -22,7 +22,7 @@ class CuentaSalida(esquema_de(c.CuentaMaestra)):  # type: ignore[misc]
 
 @blp.route("/v1/cuenta")
 class Cuenta(MethodView):
-    @requiere_sesion
+    @requiere_sesion(aunque_no_activa=True)
     @blp.response(200, CuentaSalida)
     def get(self) -> Any:
         """La Cuenta Maestra en uso, con su estado y su vencimiento."""

@@ -56,7 +56,7 @@ class Renovaciones(MethodView):
         peticion = c.ListarRenovaciones(cuenta_id=actual().cuenta_id, **args)
         return responder_lista(llamar(c.LISTAR_RENOVACIONES, peticion), Renovada)
 
-    @requiere_sesion("administrador")
+    @requiere_sesion("administrador", aunque_no_activa=True)
     @blp.arguments(RenovacionDeCuentaEntrada)
     @blp.response(202, Renovada)
     def post(self, datos: dict[str, Any]) -> Any:

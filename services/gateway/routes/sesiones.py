@@ -8,33 +8,35 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
+from uuid import UUID
 
 import marshmallow as ma
 from flask import Response, after_this_request, request
 from flask.views import MethodView
 from flask_smorest import Blueprint
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
 from marshmallow import validate
 
+from services.gateway import vigentes
 from services.gateway.auth import CABECERA_CSRF, COOKIE, COOKIE_CSRF, publica, requiere_perfil
 from services.gateway.contexto import ip, llamar, perfil_actual
-from services.gateway.schemas import Esquema, esquema_de
+from services.gateway.limites import limitar, origen
+from services.gateway.schemas import Esquema, PaginaArgs, esquema_de, pagina_de
 from shared.contracts import clientes as c
 from shared.errors import Codigo, DomainError
 
 blp = Blueprint("sesiones", __name__, description="Sesiones")
 
 COOKIE_RENOVACION = "cm_renovacion"
+COOKIE_DISPOSITIVO = "cm_dispositivo"
 _RUTA_RENOVACION = "/v1/sesiones"
 _SEMANA = 7 * 24 * 3600
 
-#: Failed sign-ins of one usuario from one address, counted by each replica.
-_FALLOS = RateLimitItemPerMinute(10, 5)
-_limite = FixedWindowRateLimiter(MemoryStorage())
+#: Tries to sign in of one address in a minute at this process: so many that no office has them, so few that a flood
+#: stays off the bus. Failures are counted exactly, over all replicas, by clientes.
+_INTENTOS, _INTENTOS_SEGUNDOS = 300, 60.0
+_ANO = 365 * 24 * 3600
 
 
 class SesionEntrada(Esquema):
@@ -53,6 +55,14 @@ class SesionEntrada(Esquema):
         load_only=True,
         validate=c.CODIGO,
         metadata={"description": "Del segundo factor, o de recuperación; sólo si el perfil tiene uno."},
+    )
+    dispositivo = ma.fields.String(
+        load_default="",
+        load_only=True,
+        validate=[c.SIN_NULOS, validate.Length(max=1000, error="El dispositivo no es válido.")],
+        metadata={
+            "description": "El que le dio un inicio de sesión anterior: intentos de otros no cierran este dispositivo."
+        },
     )
     modo = ma.fields.String(
         load_default="token",
@@ -74,6 +84,16 @@ class SesionSalida(esquema_de(c.Sesion)):  # type: ignore[misc]
 
     acceso = ma.fields.String(allow_none=True)
     renovacion = ma.fields.String(allow_none=True)
+    dispositivo = ma.fields.String(
+        allow_none=True, metadata={"description": "Guárdelo y envíelo al iniciar sesión otra vez."}
+    )
+
+
+class SesionAbierta(esquema_de(c.SesionAbierta)):  # type: ignore[misc]
+    actual = ma.fields.Boolean(required=True, metadata={"description": "true: la que hace esta petición."})
+
+
+PaginaDeSesiones = pagina_de(SesionAbierta)
 
 
 @blp.route("/v1/sesiones")
@@ -83,28 +103,50 @@ class Sesiones(MethodView):
     @blp.response(201, SesionSalida)
     def post(self, datos: dict[str, Any]) -> Any:
         """Inicia sesión con correo o móvil y contraseña."""
-        quien = (ip(), datos["usuario"].strip().lower())
-        if not _limite.test(_FALLOS, *quien):
-            raise DomainError(
-                Codigo.DEMASIADOS_INTENTOS,
-                "Demasiados intentos con ese usuario. Espere unos minutos e intente de nuevo.",
-                datos={"reintentar_en": 300},
-            )
-        try:
-            sesion = llamar(
-                c.INICIAR_SESION,
-                c.IniciarSesion(
-                    usuario=datos["usuario"],
-                    contrasena=datos["contrasena"],
-                    codigo=datos["codigo"],
-                    origen_ip=ip(),
-                ),
-            )
-        except DomainError as exc:
-            if exc.code is Codigo.CREDENCIALES_INVALIDAS:
-                _limite.hit(_FALLOS, *quien)
-            raise
-        return _en_cookies(sesion) if datos["modo"] == "cookie" else _sin_cache(sesion)
+        limitar("sesiones", origen(ip()), _INTENTOS, _INTENTOS_SEGUNDOS)
+        en_cookie = datos["modo"] == "cookie"
+        sesion = llamar(
+            c.INICIAR_SESION,
+            c.IniciarSesion(
+                usuario=datos["usuario"],
+                contrasena=datos["contrasena"],
+                codigo=datos["codigo"],
+                origen_ip=ip(),
+                origen_red=origen(ip()),
+                agente=request.headers.get("User-Agent", "")[:500],
+                dispositivo=datos["dispositivo"] or request.cookies.get(COOKIE_DISPOSITIVO, "")[:1000],
+            ),
+        )
+        return _en_cookies(sesion) if en_cookie else _sin_cache(sesion)
+
+    @requiere_perfil
+    @blp.arguments(PaginaArgs, location="query")
+    @blp.response(200, PaginaDeSesiones)
+    def get(self, args: dict[str, Any]) -> Any:
+        """Sus sesiones abiertas, de la más reciente a la más antigua: con qué, desde dónde, y cuál es ésta."""
+        perfil = perfil_actual()
+        pagina = llamar(c.LISTAR_SESIONES, c.ListarSesiones(perfil_id=perfil.perfil_id, **args))
+        datos = [{**asdict(x), "actual": x.sesion_id == perfil.sesion_id} for x in pagina.datos]
+        return {"datos": datos, "siguiente": pagina.siguiente}
+
+    @requiere_perfil
+    @blp.response(204)
+    def delete(self) -> None:
+        """Cierra todas sus demás sesiones, en cualquier dispositivo; ésta sigue."""
+        perfil = perfil_actual()
+        peticion = c.RevocarOtrasSesiones(sesion_id=perfil.sesion_id, perfil_id=perfil.perfil_id)
+        vigentes.matar(*llamar(c.REVOCAR_OTRAS_SESIONES, peticion).sesiones)
+
+
+@blp.route("/v1/sesiones/<uuid:sesion_id>")
+class UnaSesion(MethodView):
+    @requiere_perfil
+    @blp.response(204)
+    def delete(self, sesion_id: UUID) -> None:
+        """Cierra una de sus sesiones: deja de servir en unos segundos."""
+        peticion = c.RevocarSesion(sesion_id=sesion_id, perfil_id=perfil_actual().perfil_id)
+        llamar(c.REVOCAR_SESION, peticion)
+        vigentes.matar(sesion_id)
 
 
 @blp.route("/v1/sesiones/renovaciones")
@@ -113,7 +155,7 @@ class Renovaciones(MethodView):
     @blp.arguments(RenovacionEntrada, required=False)
     @blp.response(201, SesionSalida)
     def post(self, datos: dict[str, Any]) -> Any:
-        """Cambia un token de renovación por otros nuevos. Usarlo dos veces termina la sesión."""
+        """Cambia un token de renovación por otros nuevos. Usarlo de nuevo más tarde termina la sesión."""
         dada = (datos or {}).get("renovacion")
         renovacion = dada or _renovacion_de_cookie()
         sesion = llamar(c.RENOVAR_SESION, c.RenovarSesion(renovacion=renovacion, origen_ip=ip()))
@@ -128,6 +170,7 @@ class SesionActual(MethodView):
         """Cierra la sesión en uso."""
         perfil = perfil_actual()
         llamar(c.CERRAR_SESION, c.CerrarSesion(sesion_id=perfil.sesion_id, perfil_id=perfil.perfil_id))
+        vigentes.matar(perfil.sesion_id)
         after_this_request(_borrar_cookies)
 
 
@@ -162,10 +205,21 @@ def _en_cookies(sesion: c.Sesion) -> Any:
             respuesta.set_cookie(
                 nombre, valor, max_age=_SEMANA, path=ruta, secure=seguro, httponly=oculta, samesite="Strict"
             )
+        if sesion.dispositivo:
+            # It outlives the session: at the next sign-in it says that this device is a known one.
+            respuesta.set_cookie(
+                COOKIE_DISPOSITIVO,
+                sesion.dispositivo,
+                max_age=_ANO,
+                path=_RUTA_RENOVACION,
+                secure=seguro,
+                httponly=True,
+                samesite="Strict",
+            )
         return respuesta
 
     _sin_cache(sesion)
-    return replace(sesion, acceso=None, renovacion=None)  # type: ignore[arg-type]
+    return replace(sesion, acceso=None, renovacion=None, dispositivo=None)  # type: ignore[arg-type]
 
 
 def _borrar_cookies(respuesta: Response) -> Response:

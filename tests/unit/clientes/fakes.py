@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,6 +12,7 @@ from services.clientes.domain import (
     Administra,
     ClienteGuardado,
     CorreoEscrito,
+    Cubo,
     CuentaGuardada,
     PerfilGuardado,
     Renovacion,
@@ -33,6 +34,9 @@ class RepositorioFalso:
         self.clientes: dict[int, ClienteGuardado] = {}
         self.sesiones: dict[UUID, dict[str, Any]] = {}
         self.renovaciones: dict[bytes, dict[str, Any]] = {}
+        self.anteriores: dict[bytes, bytes | None] = {}
+        self.intentos: list[bytes] = []
+        self.conocidos: set[tuple[UUID, bytes]] = set()
         self.factores: dict[UUID, SegundoFactorGuardado] = {}
         self.correos: list[CorreoEscrito] = []
 
@@ -100,8 +104,11 @@ class RepositorioFalso:
     def agregar_sesion(self, *, sesion_id: UUID, **datos: Any) -> None:
         self.sesiones[sesion_id] = {**datos, "revocada_en": None}
 
-    def agregar_renovacion(self, *, huella: bytes, sesion_id: UUID, vence_en: datetime) -> None:
+    def agregar_renovacion(
+        self, *, huella: bytes, sesion_id: UUID, vence_en: datetime, anterior: bytes | None = None
+    ) -> None:
         self.renovaciones[huella] = {"sesion_id": sesion_id, "vence_en": vence_en, "usada_en": None}
+        self.anteriores[huella] = anterior
 
     def tomar_renovacion(self, huella: bytes) -> Renovacion | None:
         r = self.renovaciones.get(huella)
@@ -113,14 +120,39 @@ class RepositorioFalso:
             perfil_id=s["perfil_id"],
             sesion_vence_en=s["vence_en"],
             revocada_en=s["revocada_en"],
+            sucesoras=len(hijas := self._hijas(huella)),
+            sucesora_usada=any(self.renovaciones[x]["usada_en"] for x in hijas),
+            hermana_usada=(madre := self.anteriores[huella]) is not None
+            and any(self.renovaciones[x]["usada_en"] for x in self._hijas(madre) if x != huella),
             **r,
         )
 
-    def usar_renovacion(self, huella: bytes, en: datetime) -> None:
-        self.renovaciones[huella]["usada_en"] = en
+    def _hijas(self, huella: bytes) -> list[bytes]:
+        return [x for x, anterior in self.anteriores.items() if anterior == huella]
 
-    def revocar_sesion(self, sesion_id: UUID, en: datetime, *, perfil_id: UUID) -> None:
-        self.sesiones[sesion_id]["revocada_en"] = en
+    def usar_renovacion(self, huella: bytes, en: datetime) -> None:
+        self.renovaciones[huella]["usada_en"] = self.renovaciones[huella]["usada_en"] or en
+
+    def anotar_uso_de_sesion(self, sesion_id: UUID, en: datetime, ip: str) -> None:
+        self.sesiones[sesion_id].update(usada_en=en, usada_ip=ip)
+
+    def revocar_sesion(self, sesion_id: UUID, en: datetime, *, perfil_id: UUID) -> bool:
+        antes, self.sesiones[sesion_id]["revocada_en"] = self.sesiones[sesion_id]["revocada_en"], en
+        return antes is None
+
+    def contar_intento(self, cubos: Sequence[Cubo], ahora: datetime) -> timedelta | None:
+        self.intentos += [x.clave for x in cubos]
+        return None
+
+    def devolver_intento(self, claves: Sequence[bytes]) -> None:
+        for clave in claves:
+            self.intentos.remove(clave)
+
+    def es_conocido(self, perfil_id: UUID, huella: bytes, ahora: datetime) -> bool:
+        return (perfil_id, huella) in self.conocidos
+
+    def conocer(self, perfil_id: UUID, huella: bytes, ahora: datetime) -> None:
+        self.conocidos.add((perfil_id, huella))
 
     def agregar_cuenta(self, cuenta: CuentaGuardada) -> bool:
         if cuenta.es_raiz and any(c.es_raiz for c in self.cuentas.values()):

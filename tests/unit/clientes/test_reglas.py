@@ -127,6 +127,7 @@ def test_reuso_confirma_la_revocacion_antes_de_rechazar(uow: Any, cred: Any) -> 
     perfil(uow)
     sesion = sesiones.iniciar_sesion(uow, c.IniciarSesion(usuario="ana1@x.mx", contrasena="contraseña"), cred)
     nueva = sesiones.renovar_sesion(uow, c.RenovarSesion(renovacion=sesion.renovacion), cred)
+    nueva = sesiones.renovar_sesion(uow, c.RenovarSesion(renovacion=nueva.renovacion), cred)
     antes = uow.confirmaciones
     with rechazo(Codigo.NO_AUTENTICADO):
         sesiones.renovar_sesion(uow, c.RenovarSesion(renovacion=sesion.renovacion), cred)

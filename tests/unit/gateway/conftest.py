@@ -40,6 +40,16 @@ class ClienteDeMentira:
         self.respuesta: Any = (None, False)
         self.llamadas: list[tuple[str, Any]] = []
         self.caidos: set[str] = set()
+        #: What clientes says of a session; None: it does not answer, so that tokens are believed.
+        self.sesion: c.SesionVigente | None = None
+        self.verificadas: list[c.VerificarSesion] = []
+
+    def llamar(self, contrato: Any, peticion: Any, plazo: float | None = None) -> Any:
+        assert contrato is c.VERIFICAR_SESION
+        self.verificadas.append(peticion)
+        if self.sesion is None:
+            raise DomainError(Codigo.NO_DISPONIBLE, "No respondió.")
+        return self.sesion
 
     def llamar_con_marca(self, contrato: Any, peticion: Any, plazo: float | None = None) -> Any:
         self.llamadas.append((contrato.nombre, peticion))
