@@ -27,6 +27,7 @@ RUTAS = (
     "puntos",
     "ctis",
     "avisos",
+    "preferencias_de_avisos",
     "transferencias",
     "comprobantes",
     "masivas",

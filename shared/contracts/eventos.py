@@ -286,6 +286,7 @@ TIMBRES_TRANSFERIDOS = Evento("timbrado", "timbres_transferidos_v1", TimbresTran
 TIMBRES_TRANSFERIDOS_LOTE = Evento("timbrado", "timbres_transferidos_lote_v1", TimbresTransferidosLote)
 TIMBRES_CONSUMIDOS = Evento("timbrado", "timbres_consumidos_v1", TimbresConsumidos)
 PUNTOS_TRANSFERIDOS = Evento("puntos", "puntos_transferidos_v1", PuntosTransferidos)
+AVISO_CREADO = Evento("timbrado", "aviso_creado_v1", AvisoCreado)
 COBRO_SOLICITADO = Evento("timbrado", "cobro_solicitado_v1", CobroSolicitado)
 COBRO_DEVUELTO = Evento("timbrado", "cobro_devuelto_v1", CobroDevuelto)
 COBRO_RESUELTO = Evento("puntos", "cobro_resuelto_v1", CobroResuelto)
@@ -312,6 +313,7 @@ SUSCRIPCIONES: dict[Evento[Any], tuple[str, ...]] = {
     TIMBRES_TRANSFERIDOS_LOTE: ("facturacion",),
     TIMBRES_CONSUMIDOS: ("clientes",),
     PUNTOS_TRANSFERIDOS: ("facturacion",),
+    AVISO_CREADO: ("clientes",),
     COBRO_SOLICITADO: ("puntos",),
     COBRO_DEVUELTO: ("puntos",),
     COBRO_RESUELTO: ("timbrado", "clientes"),

@@ -2,6 +2,7 @@
 
 from services.clientes.repository.altas import Altas
 from services.clientes.repository.auditoria import Auditoria
+from services.clientes.repository.avisos import Avisos
 from services.clientes.repository.cartera import Cartera
 from services.clientes.repository.clientes import Clientes
 from services.clientes.repository.conversiones import Conversiones
@@ -35,6 +36,7 @@ class Repositorio(
     Correos,
     Tokens,
     Auditoria,
+    Avisos,
     Limites,
     LlavesApi,
 ):

@@ -11,6 +11,7 @@ from services.clientes.credenciales import CredencialesReales
 from services.clientes.repository import Repositorio
 from services.clientes.service.altas import Altas
 from services.clientes.service.auditoria import Auditoria
+from services.clientes.service.avisos import Avisos
 from services.clientes.service.cartera import Cartera
 from services.clientes.service.clientes import Clientes
 from services.clientes.service.conversiones import Conversiones
@@ -56,6 +57,7 @@ class ClientesService(
     Conversiones,
     Correos,
     Auditoria,
+    Avisos,
     LlavesApi,
 ):
     """Perfiles, sessions, the tree of cuentas maestras, and their clientes."""

@@ -10,12 +10,21 @@ from sqlalchemy import text
 
 from services.timbrado.repository.base import Base
 from shared.pagination import Posicion
+from shared.persistence.outbox import publicar_seleccion
 
 _TELL = text(
     "INSERT INTO avisos (cuenta_id, tipo, cti, mensaje, clave)"
     " SELECT * FROM unnest(CAST(:cuentas AS uuid[]), CAST(:tipos AS text[]), CAST(:ctis AS text[]),"
     " CAST(:mensajes AS text[]), CAST(:claves AS text[]))"
     " ON CONFLICT (cuenta_id, clave) DO NOTHING RETURNING id"
+)
+#: `AVISO_CREADO`: contracts are not for a repository to import, so a test compares.
+_EVENTO = "timbrado.aviso_creado_v1"
+#: The payload of `AvisoCreado`, of each notice that was made now. Times as `dump` writes them, in UTC.
+_TOLD = (
+    "SELECT jsonb_build_object('aviso_id', id, 'cuenta_id', cuenta_id, 'tipo', tipo, 'cti', cti,"
+    " 'mensaje', mensaje, 'en', to_char(creado_en AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'))"
+    " AS carga FROM avisos WHERE id = ANY(:ids)"
 )
 _COLUMNS = "id, tipo, cti, mensaje, creado_en, leido_en"
 _READ_ONE = text(
@@ -33,7 +42,10 @@ class Avisos(Base):
         return next(iter(self.avisar_varios([(cuenta_id, tipo, cti, mensaje, clave)])), None)
 
     def avisar_varios(self, avisos: Sequence[tuple[UUID, str, str | None, str, str]]) -> list[UUID]:
-        """The same for many `(cuenta_id, tipo, cti, mensaje, clave)` in one statement; ids of those told now."""
+        """The same for many `(cuenta_id, tipo, cti, mensaje, clave)` in one statement; ids of those told now.
+
+        Each is told to clientes as well, which mails it (`AvisoCreado`).
+        """
         cuentas, tipos, ctis, mensajes, claves = zip(*avisos, strict=True) if avisos else ((),) * 5
         rows = self._session.execute(
             _TELL,
@@ -45,7 +57,10 @@ class Avisos(Base):
                 "claves": list(claves),
             },
         )
-        return [r.id for r in rows]
+        ids = [r.id for r in rows]
+        if ids:
+            publicar_seleccion(self._session, _EVENTO, _TOLD, {"ids": ids})
+        return ids
 
     def pagina_avisos(
         self, cuenta_id: UUID, leido: bool | None, limite: int, despues: Posicion | None

@@ -2,6 +2,7 @@
 
 from shared.contracts.clientes.altas import *  # noqa: F403
 from shared.contracts.clientes.auditoria import *  # noqa: F403
+from shared.contracts.clientes.avisos import *  # noqa: F403
 from shared.contracts.clientes.campos import COLORES as COLORES
 from shared.contracts.clientes.campos import SIN_NULOS as SIN_NULOS
 from shared.contracts.clientes.cartera import *  # noqa: F403
