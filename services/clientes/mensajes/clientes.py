@@ -8,6 +8,7 @@ from services.clientes.domain import Boton, Mensaje
 def perfil_principal_asignado(cliente: str, nic: int, cuenta: str) -> Mensaje:
     return Mensaje(
         asunto=f"Ahora controla la cuenta de «{cliente}»",
+        sin_secretos=True,
         parrafos=(
             f"{cuenta} lo asignó como perfil principal de «{cliente}» (NIC {nic}).",
             "Desde el Panel de Control del Cliente puede ver sus cuentas de timbrado, comprar y administrar la cuenta.",
@@ -20,6 +21,7 @@ def perfil_principal_asignado(cliente: str, nic: int, cuenta: str) -> Mensaje:
 def perfil_principal_retirado(cliente: str, nic: int, cuenta: str) -> Mensaje:
     return Mensaje(
         asunto=f"Ya no controla la cuenta de «{cliente}»",
+        sin_secretos=True,
         parrafos=(
             f"{cuenta} retiró su perfil como perfil principal de «{cliente}» (NIC {nic}).",
             f"Si no esperaba este cambio, comuníquese con {cuenta}.",

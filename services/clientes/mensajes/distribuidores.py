@@ -28,6 +28,7 @@ def por_activar(cuenta: str, titular: str, cuenta_id: str) -> Mensaje:
     """To the parent: someone waits."""
     return Mensaje(
         asunto=f"«{cuenta}» está lista para activarse",
+        sin_secretos=True,
         parrafos=(
             f"{titular} confirmó su perfil y la Cuenta Maestra «{cuenta}» quedó sin activar.",
             "Actívela en Clientes, Distribuidores, pestaña Sin activar, para que pueda usarla.",
@@ -39,6 +40,7 @@ def por_activar(cuenta: str, titular: str, cuenta_id: str) -> Mensaje:
 def activada(cuenta: str, vence_en: datetime) -> Mensaje:
     return Mensaje(
         asunto=f"Su Cuenta Maestra «{cuenta}» está activa",
+        sin_secretos=True,
         parrafos=(
             f"Su distribuidor activó «{cuenta}»: ya puede usarla con normalidad.",
             f"Vence el {en_palabras(vence_en)}; le avisaremos antes para que la renueve.",
@@ -50,6 +52,7 @@ def activada(cuenta: str, vence_en: datetime) -> Mensaje:
 def suspendida(cuenta: str, motivo: str) -> Mensaje:
     return Mensaje(
         asunto=f"Su Cuenta Maestra «{cuenta}» fue suspendida",
+        sin_secretos=True,
         parrafos=(
             f"Su distribuidor suspendió «{cuenta}». Motivo: {motivo}",
             (
@@ -63,6 +66,7 @@ def suspendida(cuenta: str, motivo: str) -> Mensaje:
 def reactivada(cuenta: str) -> Mensaje:
     return Mensaje(
         asunto=f"Su Cuenta Maestra «{cuenta}» está activa de nuevo",
+        sin_secretos=True,
         parrafos=(f"Su distribuidor reactivó «{cuenta}»: ya puede usarla con normalidad.",),
         boton=Boton(texto="Entrar", ruta="/"),
     )
@@ -71,6 +75,7 @@ def reactivada(cuenta: str) -> Mensaje:
 def cancelada(cuenta: str, motivo: str, se_elimina: date) -> Mensaje:
     return Mensaje(
         asunto=f"La Cuenta Maestra «{cuenta}» fue cancelada",
+        sin_secretos=True,
         parrafos=(
             f"«{cuenta}» fue cancelada. Motivo: {motivo}",
             (
@@ -85,6 +90,7 @@ def por_vencer(cuenta: str, vence_en: datetime, dias: int) -> Mensaje:
     cuando = "hoy" if dias == 0 else "mañana" if dias == 1 else f"en {dias} días"
     return Mensaje(
         asunto=f"Su Cuenta Maestra «{cuenta}» vence {cuando}",
+        sin_secretos=True,
         parrafos=(
             f"«{cuenta}» vence {cuando}, el {en_palabras(vence_en)}, con los contratos que tiene.",
             "Renuévela para seguir vendiendo; si vence, solo podrá consultar y renovar.",
@@ -96,6 +102,7 @@ def por_vencer(cuenta: str, vence_en: datetime, dias: int) -> Mensaje:
 def vencida(cuenta: str, vence_en: datetime) -> Mensaje:
     return Mensaje(
         asunto=f"Su Cuenta Maestra «{cuenta}» venció",
+        sin_secretos=True,
         parrafos=(
             (
                 f"«{cuenta}» venció el {en_palabras(vence_en)}. Puede entrar a consultar y a renovar; sus clientes siguen"
@@ -107,15 +114,18 @@ def vencida(cuenta: str, vence_en: datetime) -> Mensaje:
 
 
 def renovada(cuenta: str, vence_en: datetime, suspendida: bool) -> Mensaje:
-    parrafos: tuple[str, ...] = (f"«{cuenta}» se renovó con sus contratos y ahora vence el {en_palabras(vence_en)}.",)
+    parrafos: tuple[str, ...] = (
+        f"«{cuenta}» se renovó con sus contratos y ahora vence el {en_palabras(vence_en)}.",
+    )
     if suspendida:
         parrafos += ("Sigue suspendida: comuníquese con su distribuidor para reactivarla.",)
-    return Mensaje(asunto=f"Su Cuenta Maestra «{cuenta}» se renovó", parrafos=parrafos)
+    return Mensaje(asunto=f"Su Cuenta Maestra «{cuenta}» se renovó", sin_secretos=True, parrafos=parrafos)
 
 
 def no_renovada(cuenta: str, motivo: str) -> Mensaje:
     return Mensaje(
         asunto=f"No se renovó la Cuenta Maestra «{cuenta}»",
+        sin_secretos=True,
         parrafos=(f"«{cuenta}» no se renovó: {motivo}",),
         boton=Boton(texto="Renovar", ruta="/cuenta/renovacion"),
     )
