@@ -111,6 +111,8 @@ PROPIAS = frozenset(
         "GET /v1/altas",
         "GET /v1/auditoria",
         "GET /v1/avisos",
+        "GET /v1/avisos/preferencias",
+        "PATCH /v1/avisos/preferencias",
         "PUT /v1/avisos/lectura",
         "GET /v1/catalogo/ctis-ilimitadas",
         "GET /v1/clientes",
