@@ -44,6 +44,7 @@ RUTAS = (
     "conversiones",
     "auditoria",
     "llaves_api",
+    "usuarios",
 )
 
 

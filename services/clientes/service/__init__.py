@@ -24,6 +24,7 @@ from services.clientes.service.perfiles import Perfiles
 from services.clientes.service.registro import Registro
 from services.clientes.service.segundo_factor import SegundoFactor, TotpDelServicio
 from services.clientes.service.sesiones import Sesiones
+from services.clientes.service.usuarios import Usuarios
 from shared.config import settings
 from shared.messaging.bus import Bus, BusWorker
 from shared.messaging.cpu import offload
@@ -37,7 +38,9 @@ class CredencialesDelServicio(DependencyProvider):  # type: ignore[misc]
         llave = settings().token_private_key_file
         if llave is None:
             raise RuntimeError("TOKEN_PRIVATE_KEY_FILE is not set")
-        self.credenciales = CredencialesReales(llave.read_text(), offload)
+        self.credenciales = CredencialesReales(
+            llave.read_text(), offload, en_fila=max(2, settings().max_workers - 2)
+        )
 
     def get_dependency(self, worker_ctx: Any) -> CredencialesReales:  # noqa: ARG002
         return self.credenciales
@@ -59,6 +62,7 @@ class ClientesService(
     Auditoria,
     Avisos,
     LlavesApi,
+    Usuarios,
 ):
     """Perfiles, sessions, the tree of cuentas maestras, and their clientes."""
 

@@ -19,6 +19,7 @@ from services.clientes.domain import Credenciales, PerfilGuardado
 from services.clientes.mensajes import perfiles as mensajes
 from services.clientes.use_cases.correos import escribir
 from services.clientes.use_cases.perfiles import perfil_de, ver_perfil
+from services.clientes.use_cases.usuarios import aceptar_invitaciones
 from shared.contracts import clientes as c
 from shared.contracts.base import Vacio
 from shared.errors import Codigo, DomainError, campo_invalido
@@ -90,6 +91,7 @@ def confirmar(uow: Uow, peticion: c.ConfirmarCorreo) -> c.CorreoConfirmado:
         raise domain.enlace_vencido(_PEDIR_OTRO)
     _poner(uow, perfil, {"confirmado_en": uow.ahora})
     uow.repo.borrar_rivales(perfil)
+    aceptar_invitaciones(uow, perfil)
     return hecho
 
 
@@ -128,6 +130,8 @@ def restablecer(uow: Uow, peticion: c.RestablecerContrasenaDePerfil, credenciale
         cambios["confirmado_en"] = uow.ahora
     _poner(uow, perfil, cambios)
     uow.repo.borrar_rivales(perfil)
+    if perfil.confirmado_en is None:
+        aceptar_invitaciones(uow, perfil)
     _contrasena_cambiada(uow, perfil, None, f"restablecer:{peticion.clave}")
     return Vacio()
 
@@ -163,10 +167,11 @@ def editar(uow: Uow, peticion: c.EditarPerfil, credenciales: Credenciales) -> c.
 
 
 def limpiar(uow: Uow) -> bool:
-    """Remove claims that nobody confirmed and tokens that ended long ago; says whether there may be more."""
+    """Remove claims that nobody confirmed, tokens and invitations that ended; says whether there may be more."""
     perfiles = uow.repo.borrar_sin_confirmar(uow.ahora - domain.VIDA_SIN_CONFIRMAR, _LOTE)
     tokens = uow.repo.borrar_tokens(uow.ahora - domain.VIDA_DE_TOKENS, _LOTE)
-    return _LOTE in (perfiles, tokens)
+    invitaciones = uow.repo.caducar_invitaciones(uow.ahora, _LOTE)
+    return _LOTE in (perfiles, tokens, invitaciones)
 
 
 def _pedir_correo(
