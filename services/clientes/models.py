@@ -31,6 +31,7 @@ class Perfil(Base):
     creado_en: Mapped[datetime]
     confirmado_en: Mapped[datetime | None]
     aviso_version: Mapped[str | None]
+    suprimido_en: Mapped[datetime | None]
     __table_args__ = (
         Index(
             "uq_perfiles_correo", "correo", unique=True, postgresql_where=text("confirmado_en IS NOT NULL")
@@ -122,6 +123,7 @@ class Cliente(Base):
     sitio_web: Mapped[str | None]
     domicilio: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     otros: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    suprimido_en: Mapped[datetime | None]
     __table_args__ = (
         CheckConstraint("precio_especifico >= 0", name="precio"),
         CheckConstraint("version > 0", name="version"),

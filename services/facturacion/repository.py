@@ -64,6 +64,22 @@ class Repositorio:
         )
         return self._session.execute(cambio.returning(ClienteModel.cliente_id)).first() is not None
 
+    def olvidar_cuenta(self, cuenta_id: UUID) -> bool:
+        """Put nobody's name in the place of a CM's; False when it is not here."""
+        cambio = (
+            update(CuentaModel).where(CuentaModel.cuenta_id == cuenta_id).values(nombre="Cuenta eliminada")
+        )
+        return self._session.execute(cambio.returning(CuentaModel.cuenta_id)).first() is not None
+
+    def olvidar_cliente(self, cliente_id: UUID) -> bool:
+        """Put nobody's name in the place of a cliente's; False when it is not here."""
+        cambio = (
+            update(ClienteModel)
+            .where(ClienteModel.cliente_id == cliente_id)
+            .values(nombre="Cliente suprimido")
+        )
+        return self._session.execute(cambio.returning(ClienteModel.cliente_id)).first() is not None
+
     def anotar_venta(self, venta: Venta) -> None:
         """Keep a venta; a second event for the same transfer does nothing."""
         datos = asdict(venta)

@@ -13,8 +13,10 @@ from shared.contracts import facturacion as c
 from shared.contracts.eventos import (
     CLIENTE_CONVERTIDO,
     CLIENTE_CREADO,
+    CLIENTE_SUPRIMIDO,
     CLIENTES_CREADOS_LOTE,
     CUENTA_MAESTRA_CREADA,
+    CUENTA_SUPRIMIDA,
     PUNTOS_TRANSFERIDOS,
     TIMBRES_TRANSFERIDOS,
     TIMBRES_TRANSFERIDOS_LOTE,
@@ -75,6 +77,16 @@ class FacturacionService:
     def on_cliente_convertido_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
         """Note whose the cliente is now."""
         self.bus.consume(CLIENTE_CONVERTIDO, evento_id, carga, use_cases.pasar_cliente_a_su_cuenta)
+
+    @event(CUENTA_SUPRIMIDA)
+    def on_cuenta_suprimida_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
+        """Forget the CM's name."""
+        self.bus.consume(CUENTA_SUPRIMIDA, evento_id, carga, use_cases.olvidar_cuenta)
+
+    @event(CLIENTE_SUPRIMIDO)
+    def on_cliente_suprimido_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
+        """Forget the cliente's name."""
+        self.bus.consume(CLIENTE_SUPRIMIDO, evento_id, carga, use_cases.olvidar_cliente)
 
     @event(TIMBRES_TRANSFERIDOS)
     def on_timbres_transferidos_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:

@@ -42,9 +42,9 @@ RUTAS = (
     "publico",
     "altas",
     "conversiones",
+    "privacidad",
     "auditoria",
     "llaves_api",
-    "usuarios",
 )
 
 

@@ -19,9 +19,11 @@ from shared.contracts import licencias as c
 from shared.contracts.eventos import (
     CLIENTE_CONVERTIDO,
     CLIENTE_CREADO,
+    CLIENTE_SUPRIMIDO,
     CLIENTES_CREADOS_LOTE,
     CUENTA_MAESTRA_CREADA,
     CUENTA_RENOVADA,
+    CUENTA_SUPRIMIDA,
 )
 from shared.messaging.bus import Bus, BusWorker
 from shared.messaging.events import event
@@ -108,6 +110,16 @@ class LicenciasService:
     def on_cliente_convertido_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
         """Note whose the cliente is now."""
         self.bus.consume(CLIENTE_CONVERTIDO, evento_id, carga, use_cases.pasar_cliente_a_su_cuenta)
+
+    @event(CUENTA_SUPRIMIDA)
+    def on_cuenta_suprimida_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
+        """Forget the CM's name."""
+        self.bus.consume(CUENTA_SUPRIMIDA, evento_id, carga, use_cases.olvidar_cuenta)
+
+    @event(CLIENTE_SUPRIMIDO)
+    def on_cliente_suprimido_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
+        """Forget the cliente's name."""
+        self.bus.consume(CLIENTE_SUPRIMIDO, evento_id, carga, use_cases.olvidar_cliente)
 
     @event(CUENTA_RENOVADA)
     def on_cuenta_renovada_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:

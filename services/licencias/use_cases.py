@@ -19,8 +19,10 @@ from shared.contracts.eventos import (
     ClienteConvertido,
     ClienteCreado,
     ClientesCreadosLote,
+    ClienteSuprimido,
     CuentaMaestraCreada,
     CuentaRenovada,
+    CuentaSuprimida,
     MklContratada,
 )
 from shared.crash import crash_point
@@ -171,6 +173,18 @@ def renovar_contratos(uow: UnitOfWork[Repositorio], e: CuentaRenovada) -> None:
     for mkl in uow.repo.extender(e.cuenta_id, e.mkl, e.vence_en):
         _contar(uow, mkl)
     crash_point("renovacion.al_extender")
+
+
+def olvidar_cuenta(uow: UnitOfWork[Repositorio], e: CuentaSuprimida) -> None:
+    """A CM was removed. Raises `conflicto` while it is not here yet, so that the bus brings the event again."""
+    if not uow.repo.olvidar_cuenta(e.cuenta_id):
+        raise DomainError(Codigo.CONFLICTO, f"La cuenta {e.cuenta_id} todavía no llega.")
+
+
+def olvidar_cliente(uow: UnitOfWork[Repositorio], e: ClienteSuprimido) -> None:
+    """A cliente's data were erased. Raises `conflicto` while it is not here yet."""
+    if not uow.repo.olvidar_cliente(e.cliente_id):
+        raise DomainError(Codigo.CONFLICTO, f"El cliente {e.nic} todavía no llega.")
 
 
 def anotar_cuenta(uow: UnitOfWork[Repositorio], e: CuentaMaestraCreada) -> None:

@@ -78,6 +78,24 @@ class Repositorio:
         fila = self._session.execute(_PASAR, {"cliente": cliente_id, "anterior": anterior, "nueva": nueva})
         return fila.first() is not None
 
+    def olvidar_cuenta(self, cuenta_id: UUID) -> bool:
+        """Put nobody's name in the place of a CM's; False when it is not here."""
+        cambio = (
+            update(MonederoCMModel)
+            .where(MonederoCMModel.cuenta_id == cuenta_id)
+            .values(nombre="Cuenta eliminada")
+        )
+        return self._session.execute(cambio.returning(MonederoCMModel.cuenta_id)).first() is not None
+
+    def olvidar_cliente(self, cliente_id: UUID) -> bool:
+        """Put nobody's name in the place of a cliente's; False when it is not here."""
+        cambio = (
+            update(MonederoClienteModel)
+            .where(MonederoClienteModel.cliente_id == cliente_id)
+            .values(nombre="Cliente suprimido")
+        )
+        return self._session.execute(cambio.returning(MonederoClienteModel.cliente_id)).first() is not None
+
     def monedero_cm(self, cuenta_id: UUID) -> MonederoCM | None:
         """The wallet of a CM."""
         fila = self._session.get(MonederoCMModel, cuenta_id)

@@ -15,10 +15,12 @@ from shared.contracts import puntos as c
 from shared.contracts.eventos import (
     CLIENTE_CONVERTIDO,
     CLIENTE_CREADO,
+    CLIENTE_SUPRIMIDO,
     CLIENTES_CREADOS_LOTE,
     COBRO_DEVUELTO,
     COBRO_SOLICITADO,
     CUENTA_MAESTRA_CREADA,
+    CUENTA_SUPRIMIDA,
     RENOVACION_COBRO_DEVUELTO,
     RENOVACION_COBRO_SOLICITADO,
     SALDOS_DE_PUNTOS,
@@ -99,6 +101,16 @@ class PuntosService:
     def on_cliente_convertido_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
         """Give the cliente's wallet to its own CM."""
         self.bus.consume(CLIENTE_CONVERTIDO, evento_id, carga, use_cases.pasar_monedero_a_su_cuenta)
+
+    @event(CUENTA_SUPRIMIDA)
+    def on_cuenta_suprimida_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
+        """Forget the CM's name."""
+        self.bus.consume(CUENTA_SUPRIMIDA, evento_id, carga, use_cases.olvidar_cuenta)
+
+    @event(CLIENTE_SUPRIMIDO)
+    def on_cliente_suprimido_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
+        """Forget the cliente's name."""
+        self.bus.consume(CLIENTE_SUPRIMIDO, evento_id, carga, use_cases.olvidar_cliente)
 
     @event(COBRO_SOLICITADO)
     def on_cobro_solicitado_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:

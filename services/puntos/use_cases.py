@@ -16,10 +16,12 @@ from shared.contracts.eventos import (
     ClienteConvertido,
     ClienteCreado,
     ClientesCreadosLote,
+    ClienteSuprimido,
     CobroDevuelto,
     CobroResuelto,
     CobroSolicitado,
     CuentaMaestraCreada,
+    CuentaSuprimida,
     PuntosTransferidos,
 )
 from shared.crash import crash_point
@@ -61,6 +63,18 @@ def pasar_monedero_a_su_cuenta(uow: UnitOfWork[Repositorio], e: ClienteConvertid
     """
     if not uow.repo.pasar_cliente(e.cliente_id, e.cuenta_anterior_id, e.cuenta_id):
         raise DomainError(Codigo.CONFLICTO, f"El monedero del cliente {e.nic} todavía no llega.")
+
+
+def olvidar_cuenta(uow: UnitOfWork[Repositorio], e: CuentaSuprimida) -> None:
+    """A CM was removed. Raises `conflicto` while it is not here yet, so that the bus brings the event again."""
+    if not uow.repo.olvidar_cuenta(e.cuenta_id):
+        raise DomainError(Codigo.CONFLICTO, f"La cuenta {e.cuenta_id} todavía no llega.")
+
+
+def olvidar_cliente(uow: UnitOfWork[Repositorio], e: ClienteSuprimido) -> None:
+    """A cliente's data were erased. Raises `conflicto` while it is not here yet."""
+    if not uow.repo.olvidar_cliente(e.cliente_id):
+        raise DomainError(Codigo.CONFLICTO, f"El cliente {e.nic} todavía no llega.")
 
 
 def acreditar(uow: UnitOfWork[Repositorio], p: c.Acreditar) -> c.Acreditacion:

@@ -32,8 +32,10 @@ _CORREO = re.compile(r"correo|usuario$|email")
 _TELEFONO = re.compile(r"movil|telefono|celular|whatsapp")
 _NOMBRE = re.compile(r"^nombre|apellido|razon_social|representante|^contacto|^titular$|^perfil$")
 _OMITIDO = re.compile(
-    r"^notas|observacion|comentario|calle|domicilio|direccion|colonia|curp|fecha_nacimiento"
+    r"^notas|observacion|comentario|calle|domicilio|direccion|colonia|curp|fecha_nacimiento|sitio_web"
 )
+#: Parts of a form whose every text says something of a person, whatever its name.
+_DE_PERSONA = frozenset({"financiero", "tecnico", "domicilio", "otros"})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -86,7 +88,7 @@ def mostrar(valor: Any, nombre_de_campo: str = "") -> Any:
 
 def _campos(pares: Iterable[tuple[str, Any]], padre: str) -> dict[str, Any]:
     # Whatever a contact says is of a person: each of its texts is masked as that contact is.
-    persona = bool(_NOMBRE.search(padre)) or padre in {"financiero", "tecnico"}
+    persona = bool(_NOMBRE.search(padre)) or padre in _DE_PERSONA
     return {
         k: mostrar(v, "nombre" if persona and isinstance(v, str) and not _reconocido(k) else k)
         for k, v in pares

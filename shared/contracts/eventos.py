@@ -225,6 +225,23 @@ class CuentaMaestraCambiada:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CuentaSuprimida:
+    """A CM was removed: who it was is to be forgotten; its id and its movements stay."""
+
+    cuenta_id: UUID
+    en: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClienteSuprimido:
+    """Who a cliente is was erased at its request: its name is to be forgotten, its NIC and movements stay."""
+
+    cliente_id: UUID
+    nic: int
+    en: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class CuentaRenovada:
     """A CM's further year was paid, with these MKL contracts: they end with it, on the day `vence_en`."""
 
@@ -291,6 +308,8 @@ COBRO_SOLICITADO = Evento("timbrado", "cobro_solicitado_v1", CobroSolicitado)
 COBRO_DEVUELTO = Evento("timbrado", "cobro_devuelto_v1", CobroDevuelto)
 COBRO_RESUELTO = Evento("puntos", "cobro_resuelto_v1", CobroResuelto)
 CUENTA_MAESTRA_CAMBIADA = Evento("clientes", "cuenta_maestra_cambiada_v1", CuentaMaestraCambiada)
+CUENTA_SUPRIMIDA = Evento("clientes", "cuenta_suprimida_v1", CuentaSuprimida)
+CLIENTE_SUPRIMIDO = Evento("clientes", "cliente_suprimido_v1", ClienteSuprimido)
 CUENTA_RENOVADA = Evento("clientes", "cuenta_renovada_v1", CuentaRenovada)
 MKL_CONTRATADA = Evento("licencias", "mkl_contratada_v1", MklContratada)
 RENOVACION_COBRO_SOLICITADO = Evento("clientes", "cobro_solicitado_v1", CobroSolicitado)
@@ -318,6 +337,8 @@ SUSCRIPCIONES: dict[Evento[Any], tuple[str, ...]] = {
     COBRO_DEVUELTO: ("puntos",),
     COBRO_RESUELTO: ("timbrado", "clientes"),
     CUENTA_MAESTRA_CAMBIADA: ("timbrado",),
+    CUENTA_SUPRIMIDA: ("puntos", "licencias", "facturacion"),
+    CLIENTE_SUPRIMIDO: ("puntos", "licencias", "facturacion"),
     CUENTA_RENOVADA: ("licencias",),
     MKL_CONTRATADA: ("clientes",),
     RENOVACION_COBRO_SOLICITADO: ("puntos",),

@@ -25,7 +25,8 @@ from shared.crash import crash_point
 from shared.errors import Codigo, DomainError
 from shared.persistence.aislamiento import ACOTAR
 from shared.quien import Quien as Quien  # noqa: PLC0414 (use cases take it from here)
-from shared.quien import acotada, quien
+from shared.quien import acotada
+from shared.quien import quien as quien  # noqa: PLC0414 (and this)
 
 R = TypeVar("R")
 

@@ -39,6 +39,7 @@ class ClienteGuardado:
     sitio_web: str | None = None
     domicilio: dict[str, Any] | None = None
     otros: dict[str, str] | None = None
+    suprimido_en: datetime | None = None
 
 
 def texto_requerido(texto: str, campo: str) -> str:

@@ -52,6 +52,8 @@ class PerfilGuardado:
     """Its correo is its own; until then it can neither sign in nor be given anything."""
     aviso_version: str | None = None
     """The privacy notice that it accepted when it registered."""
+    suprimido_en: datetime | None = None
+    """Its personal data were erased: it is nobody any more."""
 
 
 @dataclass(frozen=True, kw_only=True)

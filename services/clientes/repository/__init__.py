@@ -13,12 +13,12 @@ from services.clientes.repository.importaciones import Importaciones
 from services.clientes.repository.limites import Limites
 from services.clientes.repository.llaves_api import LlavesApi
 from services.clientes.repository.perfiles import Perfiles
+from services.clientes.repository.privacidad import Privacidad
 from services.clientes.repository.registro import Registros
 from services.clientes.repository.renovaciones import RenovacionesDeCuenta
 from services.clientes.repository.segundo_factor import SegundosFactores
 from services.clientes.repository.sesiones import Sesiones
 from services.clientes.repository.tokens import Tokens
-from services.clientes.repository.usuarios import Usuarios
 
 
 class Repositorio(
@@ -40,7 +40,7 @@ class Repositorio(
     Avisos,
     Limites,
     LlavesApi,
-    Usuarios,
+    Privacidad,
 ):
     """clientes' database, inside one transaction."""
 

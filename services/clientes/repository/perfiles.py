@@ -37,7 +37,7 @@ class Perfiles(Base):
         return self.una(
             PerfilGuardado,
             select(tabla(Perfil))
-            .where(or_(*brazos))
+            .where(or_(*brazos), Perfil.suprimido_en.is_(None))
             .order_by(Perfil.confirmado_en.is_(None), Perfil.creado_en.desc())
             .limit(1),
         )

@@ -21,10 +21,10 @@ from services.clientes.service.distribuidores import Distribuidores
 from services.clientes.service.importaciones import Importaciones
 from services.clientes.service.llaves_api import LlavesApi
 from services.clientes.service.perfiles import Perfiles
+from services.clientes.service.privacidad import Privacidad
 from services.clientes.service.registro import Registro
 from services.clientes.service.segundo_factor import SegundoFactor, TotpDelServicio
 from services.clientes.service.sesiones import Sesiones
-from services.clientes.service.usuarios import Usuarios
 from shared.config import settings
 from shared.messaging.bus import Bus, BusWorker
 from shared.messaging.cpu import offload
@@ -62,7 +62,7 @@ class ClientesService(
     Auditoria,
     Avisos,
     LlavesApi,
-    Usuarios,
+    Privacidad,
 ):
     """Perfiles, sessions, the tree of cuentas maestras, and their clientes."""
 

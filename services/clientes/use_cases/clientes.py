@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from services.clientes import domain
 from services.clientes.domain import ClienteGuardado, ficha
+from services.clientes.domain.privacidad import cliente_suprimido
 from services.clientes.use_cases.cuentas import cuenta_de
 from shared import pagination
 from shared.contracts import clientes as c
@@ -104,6 +105,8 @@ def cliente_de(uow: Uow, cuenta_id: UUID, nic: int, *, bloquear: bool = False) -
     cliente = uow.repo.cliente(cuenta_id, nic, bloquear=bloquear)
     if cliente is None:
         raise no_encontrado("ese cliente")
+    if bloquear and cliente.suprimido_en is not None:
+        raise cliente_suprimido()
     return cliente
 
 

@@ -18,6 +18,7 @@ from services.clientes.domain.distribuidores import Accion, Quien
 from services.clientes.mensajes import distribuidores as mensajes
 from services.clientes.use_cases import distribuidores
 from services.clientes.use_cases.cuentas import cuenta_de
+from services.clientes.use_cases.privacidad import anotar_consentimiento
 from shared.contracts import clientes as c
 from shared.errors import Codigo, DomainError, campo_invalido
 from shared.persistence.uow import UnitOfWork
@@ -110,6 +111,7 @@ def _crear(
     )
     if not uow.repo.agregar_perfil(perfil):
         raise campo_invalido("movil", "Ese móvil ya es de otro perfil. Escriba otro número en «movil».")
+    anotar_consentimiento(uow, perfil)
     uow.repo.borrar_rivales(perfil)
     return perfil
 

@@ -192,7 +192,9 @@ def _conocidos(
         nics |= {suyos[0] for suyos in por_rfc.values() if len(suyos) == 1}
     leer = uow.repo.leer_clientes if importacion.simular else uow.repo.tomar_clientes
     return reglas.Conocidos(
-        por_nic={x.nic: x for x in leer(importacion.cuenta_id, nics)} if nics else {},
+        por_nic={x.nic: x for x in leer(importacion.cuenta_id, nics) if x.suprimido_en is None}
+        if nics
+        else {},
         por_rfc=por_rfc,
         lineas_de_nic=lineas_de_nic,
         lineas_de_rfc=lineas_de_rfc,

@@ -46,9 +46,9 @@ def obtener_perfil(uow: Uow, peticion: c.ObtenerPerfil) -> c.Perfil:
 
 
 def perfil_de(uow: Uow, perfil_id: UUID, *, bloquear: bool = False) -> PerfilGuardado:
-    """Who has not confirmed its correo is nobody yet."""
+    """Who has not confirmed its correo is nobody yet, and who was erased nobody any more."""
     perfil = uow.repo.perfil(perfil_id, bloquear=bloquear)
-    if perfil is None or perfil.confirmado_en is None:
+    if perfil is None or perfil.confirmado_en is None or perfil.suprimido_en is not None:
         raise no_encontrado("ese perfil")
     return perfil
 

@@ -19,6 +19,7 @@ from services.clientes.domain import Credenciales, PerfilGuardado
 from services.clientes.mensajes import perfiles as mensajes
 from services.clientes.use_cases.correos import escribir
 from services.clientes.use_cases.perfiles import perfil_de, ver_perfil
+from services.clientes.use_cases.privacidad import anotar_consentimiento
 from services.clientes.use_cases.usuarios import aceptar_invitaciones
 from shared.contracts import clientes as c
 from shared.contracts.base import Vacio
@@ -90,6 +91,7 @@ def confirmar(uow: Uow, peticion: c.ConfirmarCorreo) -> c.CorreoConfirmado:
     if uow.repo.usar_token(peticion.token, proposito=CONFIRMACION, ahora=uow.ahora) is None:
         raise domain.enlace_vencido(_PEDIR_OTRO)
     _poner(uow, perfil, {"confirmado_en": uow.ahora})
+    anotar_consentimiento(uow, perfil)
     uow.repo.borrar_rivales(perfil)
     aceptar_invitaciones(uow, perfil)
     return hecho
@@ -129,6 +131,7 @@ def restablecer(uow: Uow, peticion: c.RestablecerContrasenaDePerfil, credenciale
     if perfil.confirmado_en is None:
         cambios["confirmado_en"] = uow.ahora
     _poner(uow, perfil, cambios)
+    anotar_consentimiento(uow, perfil)
     uow.repo.borrar_rivales(perfil)
     if perfil.confirmado_en is None:
         aceptar_invitaciones(uow, perfil)

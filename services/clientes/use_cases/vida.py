@@ -16,6 +16,7 @@ from services.clientes.domain.distribuidores import Accion
 from services.clientes.mensajes import distribuidores as mensajes
 from services.clientes.use_cases.correos import escribir
 from services.clientes.use_cases.distribuidores import contar
+from services.clientes.use_cases.privacidad import suprimir_cuentas
 from shared.persistence.uow import UnitOfWork
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _eliminar(uow: Uow, ahora: datetime) -> int:
     if not ids:
         return 0
     cambiadas = uow.repo.cambiar_varias(ids, Accion.ELIMINAR, Estado.CANCELADO, Estado.ELIMINADO, None, ahora)
-    uow.repo.borrar_datos(ids)
+    suprimir_cuentas(uow, ids, ahora)
     return _contar_varias(uow, cambiadas)
 
 

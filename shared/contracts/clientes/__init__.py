@@ -14,8 +14,8 @@ from shared.contracts.clientes.distribuidores import *  # noqa: F403
 from shared.contracts.clientes.importaciones import *  # noqa: F403
 from shared.contracts.clientes.llaves_api import *  # noqa: F403
 from shared.contracts.clientes.perfiles import *  # noqa: F403
+from shared.contracts.clientes.privacidad import *  # noqa: F403
 from shared.contracts.clientes.registro import *  # noqa: F403
 from shared.contracts.clientes.renovaciones import *  # noqa: F403
 from shared.contracts.clientes.segundo_factor import *  # noqa: F403
 from shared.contracts.clientes.sesiones import *  # noqa: F403
-from shared.contracts.clientes.usuarios import *  # noqa: F403

@@ -167,6 +167,8 @@ class Cliente:
     sitio_web: str | None = None
     domicilio: Domicilio | None = None
     otros: dict[str, str] | None = None
+    suprimido_en: datetime | None = None
+    """Its personal data were erased then; nothing of it changes any more."""
     advertencias: list[Advertencia] = field(default_factory=list)
 
 
