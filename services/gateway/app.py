@@ -45,6 +45,7 @@ RUTAS = (
     "privacidad",
     "auditoria",
     "llaves_api",
+    "usuarios",
 )
 
 

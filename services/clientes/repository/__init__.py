@@ -19,6 +19,7 @@ from services.clientes.repository.renovaciones import RenovacionesDeCuenta
 from services.clientes.repository.segundo_factor import SegundosFactores
 from services.clientes.repository.sesiones import Sesiones
 from services.clientes.repository.tokens import Tokens
+from services.clientes.repository.usuarios import Usuarios
 
 
 class Repositorio(
@@ -40,6 +41,7 @@ class Repositorio(
     Avisos,
     Limites,
     LlavesApi,
+    Usuarios,
     Privacidad,
 ):
     """clientes' database, inside one transaction."""

@@ -25,6 +25,7 @@ from services.clientes.service.privacidad import Privacidad
 from services.clientes.service.registro import Registro
 from services.clientes.service.segundo_factor import SegundoFactor, TotpDelServicio
 from services.clientes.service.sesiones import Sesiones
+from services.clientes.service.usuarios import Usuarios
 from shared.config import settings
 from shared.messaging.bus import Bus, BusWorker
 from shared.messaging.cpu import offload
@@ -62,6 +63,7 @@ class ClientesService(
     Auditoria,
     Avisos,
     LlavesApi,
+    Usuarios,
     Privacidad,
 ):
     """Perfiles, sessions, the tree of cuentas maestras, and their clientes."""

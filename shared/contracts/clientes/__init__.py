@@ -19,3 +19,4 @@ from shared.contracts.clientes.registro import *  # noqa: F403
 from shared.contracts.clientes.renovaciones import *  # noqa: F403
 from shared.contracts.clientes.segundo_factor import *  # noqa: F403
 from shared.contracts.clientes.sesiones import *  # noqa: F403
+from shared.contracts.clientes.usuarios import *  # noqa: F403
