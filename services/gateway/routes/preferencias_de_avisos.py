@@ -1,4 +1,7 @@
-"""Whether the notices of the CM in use come by mail. A person's own choice, so no API key may make it."""
+"""Whether the notices of the CM in use come by mail. A person's own choice, so no API key may make it.
+
+Only titular and administradores are written to, so only they have something to choose.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ class Preferencias(MethodView):
         peticion = c.LeerPreferenciasDeAvisos(cuenta_id=yo.cuenta_id, perfil_id=yo.perfil_id)
         return llamar(c.LEER_PREFERENCIAS_DE_AVISOS, peticion)
 
-    @requiere_sesion
+    @requiere_sesion("administrador")
     @blp.arguments(esquema_de(c.CambiarPreferenciasDeAvisos, "perfil_id"))
     @blp.response(200, esquema_de(c.PreferenciasDeAvisos))
     def patch(self, datos: dict[str, Any]) -> Any:
