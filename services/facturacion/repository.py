@@ -35,6 +35,13 @@ _ANOTAR_LOTE = text(
     " ON CONFLICT DO NOTHING"
 )
 
+# Those of invoices, which show the cliente's name; by the primary key's first column.
+_OLVIDAR_RESPUESTAS = text(
+    """UPDATE idempotency SET respuesta = respuesta || '{"cliente": "Cliente suprimido"}'"""
+    " WHERE contrato IN ('facturacion.registrar_factura_v1', 'facturacion.anular_factura_v1')"
+    " AND respuesta ->> 'nic' = :nic AND respuesta ->> 'cliente' IS NOT NULL"
+)
+
 
 class Repositorio:
     """Ventas, invoices and projections, inside the caller's transaction."""
@@ -71,14 +78,17 @@ class Repositorio:
         )
         return self._session.execute(cambio.returning(CuentaModel.cuenta_id)).first() is not None
 
-    def olvidar_cliente(self, cliente_id: UUID) -> bool:
-        """Put nobody's name in the place of a cliente's; False when it is not here."""
+    def olvidar_cliente(self, cliente_id: UUID, nic: int) -> bool:
+        """Put nobody's name in the place of a cliente's, also in answers that were kept; False when it is not here."""
         cambio = (
             update(ClienteModel)
             .where(ClienteModel.cliente_id == cliente_id)
             .values(nombre="Cliente suprimido")
         )
-        return self._session.execute(cambio.returning(ClienteModel.cliente_id)).first() is not None
+        if self._session.execute(cambio.returning(ClienteModel.cliente_id)).first() is None:
+            return False
+        self._session.execute(_OLVIDAR_RESPUESTAS, {"nic": str(nic)})
+        return True
 
     def anotar_venta(self, venta: Venta) -> None:
         """Keep a venta; a second event for the same transfer does nothing."""

@@ -169,7 +169,7 @@ def olvidar_cuenta(uow: UnitOfWork[Repositorio], e: CuentaSuprimida) -> None:
 
 def olvidar_cliente(uow: UnitOfWork[Repositorio], e: ClienteSuprimido) -> None:
     """A cliente's data were erased. Raises `conflicto` while it is not here yet."""
-    if not uow.repo.olvidar_cliente(e.cliente_id):
+    if not uow.repo.olvidar_cliente(e.cliente_id, e.nic):
         raise DomainError(Codigo.CONFLICTO, f"El cliente {e.nic} todavía no llega.")
 
 

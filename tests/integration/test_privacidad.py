@@ -152,6 +152,13 @@ def test_de_un_perfil_suprimido_no_queda_nada(mundo: Mundo) -> None:
     )
     llamar(mundo, c.ASIGNAR_PERFIL_PRINCIPAL, perfil_principal.asignar_perfil_principal, asignar)
     pendiente = mundo.alta(correo=CORREO, titular=NOMBRE)
+    with mundo.clientes.begin() as conexion:
+        conexion.execute(
+            text(
+                "INSERT INTO invitaciones VALUES (gen_random_uuid(), :c, :p, 'consulta', :q, now(), now() + interval '1 h')"
+            ),
+            {"c": mundo.raiz, "p": CORREO, "q": perfil_id},
+        )
     datos = mundo.correr(privacidad.exportar_perfil, c.ExportarDatosDePerfil(perfil_id=perfil_id))
     escrito = str(dump(datos))
     assert (datos.perfil.correo, datos.segundo_factor.activo, datos.clientes[0].nic) == (
@@ -428,6 +435,15 @@ def test_los_demas_servicios_olvidan_el_nombre(
     crear_cliente = getattr(casos, "anotar_cliente", None) or casos.abrir_monedero_de_cliente
     correr(crear_cuenta, creada)
     correr(crear_cliente, creado)
+    with motor.begin() as conexion:
+        conexion.execute(
+            text(
+                "INSERT INTO idempotency (contrato, clave, huella, respuesta) VALUES"
+                """ ('facturacion.registrar_factura_v1', 'k', '', '{"nic": 1001, "cliente": "Ñoño"}')"""
+            )
+            if servicio == "facturacion"
+            else text("SELECT 1")
+        )
     for _ in range(2):
         correr(casos.olvidar_cuenta, suprimida)
         correr(casos.olvidar_cliente, suprimido)

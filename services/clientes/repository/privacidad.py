@@ -77,6 +77,7 @@ _DE_PERFIL = tuple(
         "DELETE FROM conocidos WHERE perfil_id = :perfil_id",
         "DELETE FROM sesiones WHERE perfil_id = :perfil_id",
         "DELETE FROM tokens WHERE sujeto = :sujeto OR datos ->> 'correo' = :correo",
+        "DELETE FROM invitaciones WHERE correo = :correo",
         "UPDATE consentimientos SET origen_ip = '' WHERE perfil_id = :perfil_id",
         "DELETE FROM correos WHERE para = :correo",
         "DELETE FROM perfiles WHERE correo = :correo AND confirmado_en IS NULL",
@@ -134,6 +135,7 @@ _PROPIOS = text(
 _DE_CUENTAS = tuple(
     text(sql)
     for sql in (
+        "DELETE FROM invitaciones WHERE cuenta_id = ANY(:ids)",
         "DELETE FROM altas WHERE distribuidor_id = ANY(:ids)",
         "DELETE FROM tokens WHERE sujeto = ANY(CAST(:ids AS text[]))",
         "DELETE FROM correos WHERE para = ANY(CAST(:correos AS text[]))",
