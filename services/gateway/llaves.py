@@ -171,7 +171,7 @@ def autenticar(texto: str) -> Llave:
         sesion_id=llave_id,
         nombre=dicho.nombre,
         # Not even the root's key is the root: what only the root may, a person does.
-        cuentas=(CuentaPermitida(dicho.cuenta_id, "administrador", False, dicho.estado or "activo"),),
+        cuentas=(CuentaPermitida(dicho.cuenta_id, "administrador", False, dicho.estado),),
         llave_id=llave_id,
         alcances=tuple(dicho.alcances),
     )

@@ -33,7 +33,12 @@ class Clientes:
 
     def __init__(self) -> None:
         self.secreto = secrets.token_urlsafe(32)
-        self.dicho: dict[str, Any] = {"alcances": list(c.ALCANCES), "cuenta_id": CUENTA, "nombre": "ERP"}
+        self.dicho: dict[str, Any] = {
+            "alcances": list(c.ALCANCES),
+            "cuenta_id": CUENTA,
+            "nombre": "ERP",
+            "estado": "activo",
+        }
         self.verificadas = 0
         self.caido = False
         self.pedidas: list[Any] = []
@@ -166,6 +171,13 @@ def test_it_acts_for_its_cm_alone_and_signs_with_its_id(http: FlaskClient, clien
     assert (peticion.cuenta_id, peticion.actor) == (CUENTA, ID)
     otra = {"Cuenta": str(uuid.UUID(int=2))}
     assert _pedir(http, clientes.llave, "GET", "/v1/cuenta", headers=otra).status_code == 404
+
+
+def test_the_state_of_its_cm_counts(http: FlaskClient, clientes: Clientes) -> None:
+    clientes.dicho["estado"] = "suspendido"
+    assert _pedir(http, clientes.llave, "GET", "/v1/clientes").status_code == 503, "let through"
+    r = _pedir(http, clientes.llave, "POST", "/v1/clientes", json={"nombre": "Ana"})
+    assert (r.status_code, r.json["code"]) == (403, "cuenta_bloqueada")
 
 
 @pytest.mark.parametrize(
