@@ -29,6 +29,11 @@ def clasificar_cliente(uow: Uow, peticion: c.ClasificarCliente) -> c.Cliente:
     domain.exigir_activa(cuenta_de(uow, peticion.cuenta_id))
     cliente = cliente_de(uow, peticion.cuenta_id, peticion.nic, bloquear=True)
     etiquetas = {"favorito": peticion.favorito, "baja": peticion.baja, "color": peticion.color}
+    uow.auditar(
+        objeto=f"cliente:{cliente.nic}",
+        antes={campo: getattr(cliente, campo) for campo in etiquetas},
+        despues=etiquetas,
+    )
     uow.repo.clasificar([cliente.cliente_id], etiquetas)
     return ver_cliente(cliente_de(uow, peticion.cuenta_id, peticion.nic))
 
@@ -56,5 +61,12 @@ def clasificar_clientes(uow: Uow, peticion: c.ClasificarClientes) -> c.Clasifica
         raise DomainError(
             Codigo.NO_ENCONTRADO, mensaje, errores={"nics": [mensaje]}, datos={"nics": ajenos[:_MOSTRADOS]}
         )
+    # Of each that changes, what it had: labels name nobody.
+    uow.auditar(
+        antes={
+            str(x.nic): tuvo for x in propios if (tuvo := {k: getattr(x, k) for k in etiquetas}) != etiquetas
+        },
+        despues=etiquetas,
+    )
     cambiados = uow.repo.clasificar([cliente.cliente_id for cliente in propios], etiquetas)
     return c.Clasificados(clientes=len(propios), cambiados=cambiados)

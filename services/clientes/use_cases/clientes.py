@@ -68,6 +68,11 @@ def editar_cliente(uow: Uow, peticion: c.EditarCliente) -> c.Cliente:
     if repetidos:
         raise campo_invalido(repetidos[0], "El mismo campo no se puede escribir y vaciar a la vez.")
     cambios = ficha.cambios(cliente, ficha.revisar(dados).exigir(), peticion.borrar)
+    uow.auditar(
+        objeto=f"cliente:{cliente.nic}",
+        antes={campo: getattr(cliente, campo) for campo in cambios},
+        despues=cambios,
+    )
     if cambios:
         cliente = uow.repo.cambiar_cliente(cliente.cliente_id, cambios)
     return _con_advertencias(uow, cliente)

@@ -63,6 +63,12 @@ def confirmar_alta(uow: Uow, p: c.ConfirmarAlta, credenciales: Credenciales) -> 
     uow.repo.agregar_usuario(
         cuenta_id=cuenta.cuenta_id, perfil_id=perfil.perfil_id, rol=Rol.TITULAR, creado_en=uow.ahora
     )
+    uow.auditar(
+        objeto=f"distribuidor:{cuenta.cuenta_id}",
+        antes=distribuidores.estado_de(cuenta),
+        despues={**distribuidores.estado_de(cambiada), "titular_perfil_id": perfil.perfil_id},
+        cuentas=[x for x in (cuenta.padre_id, cuenta.cuenta_id) if x],
+    )
     distribuidores.contar_creada(uow, cambiada)
     padre = cuenta_de(uow, cuenta.padre_id)
     distribuidores.avisar(

@@ -63,6 +63,11 @@ def convertir_cliente(uow: Uow, p: c.ConvertirCliente) -> c.Conversion:
         en=uow.ahora,
     )
     uow.repo.convertir(conversion)
+    uow.auditar(
+        objeto=f"cliente:{cliente.nic}",
+        antes={"cuenta_id": p.cuenta_id, "perfil_principal_id": cliente.perfil_principal_id},
+        despues={"cuenta_id": nueva.cuenta_id, "perfil_principal_id": "ninguno", "estado": nueva.estado},
+    )
     _contar(uow, conversion, cliente, nueva.cuenta_id)
     return c.Conversion(
         nic=cliente.nic,

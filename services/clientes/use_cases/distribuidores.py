@@ -98,6 +98,11 @@ def reenviar(uow: Uow, padre_id: UUID, cuenta_id: UUID) -> CuentaGuardada:
     alargada = uow.repo.reenviar_alta(cuenta_id, vigencia.confirmar_hasta(uow.ahora))
     if alargada is None:
         raise reglas.fuera_de_estado(Estado(cuenta.estado), Accion.VALIDAR)
+    uow.auditar(
+        objeto=f"distribuidor:{cuenta_id}",
+        antes={"confirmar_antes_de": cuenta.confirmar_antes_de},
+        despues={"confirmar_antes_de": alargada.confirmar_antes_de},
+    )
     enviar_confirmacion(uow, padre, alargada)
     return alargada
 
@@ -126,6 +131,7 @@ def actuar(
             raise reglas.con_distribuidores(cuantas)
         uow.repo.anular_tokens(proposito=reglas.PROPOSITO_ALTA, sujeto=str(cuenta_id), ahora=uow.ahora)
     cambiada = cambiar(uow, cuenta, accion, Quien.PADRE, actor, motivo, vence_en)
+    uow.auditar(objeto=f"distribuidor:{cuenta_id}", antes=estado_de(cuenta), despues=estado_de(cambiada))
     avisar(uow, cambiada, _mensaje(cambiada, accion, motivo, uow.ahora), str(accion))
     return cambiada
 
@@ -164,6 +170,11 @@ def cambiar(
         raise reglas.fuera_de_estado(estado, accion)
     contar(uow, cambiada)
     return cambiada
+
+
+def estado_de(cuenta: CuentaGuardada) -> dict[str, object]:
+    """What the audit log shows of a CM before and after."""
+    return {"estado": cuenta.estado, "vence_en": cuenta.vence_en}
 
 
 def contar(uow: Uow, cuenta: CuentaGuardada) -> None:

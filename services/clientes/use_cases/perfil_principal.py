@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from services.clientes import domain
 from services.clientes.domain import ClienteGuardado, PerfilGuardado
@@ -33,6 +34,7 @@ def asignar_perfil_principal(uow: Uow, peticion: c.AsignarPerfilPrincipal) -> c.
     )
     cliente = cliente_de(uow, peticion.cuenta_id, peticion.nic, bloquear=True)
     perfil = _exigir_apto(uow, perfil)
+    _auditar(uow, cliente, perfil.perfil_id)
     if cliente.perfil_principal_id != perfil.perfil_id:
         anterior = cliente
         cliente = uow.repo.cambiar_cliente(cliente.cliente_id, {"perfil_principal_id": perfil.perfil_id})
@@ -57,10 +59,19 @@ def quitar_perfil_principal(uow: Uow, peticion: c.QuitarPerfilPrincipal) -> c.Cl
     cuenta = cuenta_de(uow, peticion.cuenta_id)
     domain.exigir_activa(cuenta)
     cliente = cliente_de(uow, peticion.cuenta_id, peticion.nic, bloquear=True)
+    _auditar(uow, cliente, None)
     if cliente.perfil_principal_id is not None:
         _avisar_al_anterior(uow, cliente, cuenta.nombre)
         cliente = uow.repo.cambiar_cliente(cliente.cliente_id, {"perfil_principal_id": None})
     return ver_cliente(cliente)
+
+
+def _auditar(uow: Uow, cliente: ClienteGuardado, nuevo: UUID | None) -> None:
+    uow.auditar(
+        objeto=f"cliente:{cliente.nic}",
+        antes={"perfil_principal_id": cliente.perfil_principal_id},
+        despues={"perfil_principal_id": nuevo or "ninguno"},
+    )
 
 
 def _exigir_apto(uow: Uow, perfil: PerfilGuardado | None) -> PerfilGuardado:

@@ -163,6 +163,11 @@ def editar(uow: Uow, peticion: c.EditarPerfil, credenciales: Credenciales) -> c.
         escribir(uow, perfil.correo, mensajes.movil_cambiado(perfil.nombre, movil), f"movil:{peticion.clave}")
     if peticion.correo is not None:
         _pedir_correo(uow, perfil, peticion, credenciales)
+    uow.auditar(
+        objeto=f"perfil:{perfil.perfil_id}",
+        antes={campo: getattr(perfil, campo) for campo in cambios},
+        despues=cambios,
+    )
     if cambios:
         _poner(uow, perfil, cambios)
         perfil = replace(perfil, **cambios)

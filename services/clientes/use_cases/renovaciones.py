@@ -100,6 +100,11 @@ def renovar(uow: Uow, p: c.RenovarCuenta) -> c.Renovacion:
             referencia=cuenta.nombre[:100],
         ),
     )
+    uow.auditar(
+        objeto=f"cuenta:{cuenta.cuenta_id}",
+        antes=distribuidores.estado_de(cuenta),
+        despues={"renovacion_id": nueva.id, "estado": nueva.estado, "total": total},
+    )
     crash_point("renovacion.al_solicitar")
     return publica(nueva)
 
@@ -165,6 +170,9 @@ def poner_cuota(uow: Uow, p: c.PonerCuotaAnual) -> c.CuotaAnual:
     cuota = importe(p.cuota, "cuota")
     if cuota == 0:
         raise campo_invalido("cuota", "La cuota anual debe ser mayor que cero.")
+    uow.auditar(
+        objeto="cuota_anual", antes={"cuota": consultar_cuota(uow, Vacio()).cuota}, despues={"cuota": cuota}
+    )
     uow.repo.poner_cuota_anual(cuota, p.actor, uow.ahora)
     return consultar_cuota(uow, Vacio())
 

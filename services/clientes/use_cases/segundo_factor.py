@@ -74,6 +74,7 @@ def confirmar(uow: Uow, peticion: c.ConCodigo, totp: Totp) -> c.CodigosDeRecuper
     uow.repo.aceptar_paso(perfil.perfil_id, paso, uow.ahora)
     uow.repo.marcar_segundo_factor(peticion.sesion_id, uow.ahora)
     uow.repo.revocar_sesiones_de(perfil.perfil_id, salvo=peticion.sesion_id, en=uow.ahora)
+    _auditar(uow, perfil.perfil_id, activo=True)
     escribir(
         uow, perfil.correo, mensajes.segundo_factor_puesto(perfil.nombre), f"2fa-puesto:{peticion.clave}"
     )
@@ -96,6 +97,7 @@ def quitar(uow: Uow, peticion: c.QuitarSegundoFactor, credenciales: Credenciales
         raise domain.contrasena_equivocada("contrasena")
     aceptar_codigo(uow, perfil.perfil_id, peticion.codigo, totp)
     uow.repo.borrar_segundo_factor(perfil.perfil_id)
+    _auditar(uow, perfil.perfil_id, activo=False)
     escribir(
         uow, perfil.correo, mensajes.segundo_factor_quitado(perfil.nombre), f"2fa-quitado:{peticion.clave}"
     )
@@ -109,6 +111,14 @@ def verificar(uow: Uow, peticion: c.ConCodigo, credenciales: Credenciales, totp:
     uow.repo.marcar_segundo_factor(peticion.sesion_id, uow.ahora)
     acceso, expira_en = firmar_acceso(uow, peticion.sesion_id, perfil, credenciales)
     return c.AccesoVerificado(acceso=acceso, expira_en=expira_en, verificado_en=uow.ahora)
+
+
+def _auditar(uow: Uow, perfil_id: UUID, *, activo: bool) -> None:
+    uow.auditar(
+        objeto=f"perfil:{perfil_id}",
+        antes={"segundo_factor": not activo},
+        despues={"segundo_factor": activo},
+    )
 
 
 def contar_intento(uow: Uow, perfil_id: UUID) -> SegundoFactorGuardado | None:
