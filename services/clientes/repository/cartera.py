@@ -4,7 +4,7 @@ A page is found in `cartera`, in one of its indexes, and shown from `clientes`. 
 - common: along the index of the order. The index itself tells who can't match (bits of trigrams, labels), so only
   the likely ones are read. A window of it is looked at before anything else.
 - rare: all hits by the index of the text (or a label's, or a balance's), sorted. Bounded: more than `_TODOS` are not
-  rare, and the walk goes on in windows that grow.
+  rare, and the walk goes on.
 The planner could not choose: it knows nothing of how often an infix occurs in one CM.
 """
 
@@ -22,10 +22,23 @@ from services.clientes.domain.cartera import FilaDeCartera, Filtros, Lugar, Orde
 from services.clientes.models import Cliente
 from services.clientes.repository.base import Base, tabla
 
-#: Entries of the order's index looked at first; hits that are still sorted all; by how much the windows grow.
-_VENTANA = 1_000
+#: Entries of the order's index looked at first, and then, each with the hits in it from which walking on is cheaper
+#: than finding and sorting all; all entries that are left.
+_VENTANAS = ((1_000, 2), (16_000, 10))
+_RESTO = 2**31
+#: Of a word's trigrams so many are asked of the index, the rarest among so many clientes.
+_TRIGRAMAS = 3
+_MUESTRA = 100
+#: Hits that are still sorted all.
 _TODOS = 6_000
-_CRECE = 16
+#: The index reads the list of each trigram that it is asked for: of a mail's twenty the common ones cost the most and
+#: tell the least. How common, a few clientes of the CM tell, always the same ones, whose pages are at hand.
+_RAROS = text(
+    "WITH m AS MATERIALIZED (SELECT t.texto FROM (SELECT cliente_id FROM cartera WHERE cuenta_id = :cuenta_id"
+    " LIMIT :muestra) k JOIN cartera_texto t ON t.cliente_id = k.cliente_id)"
+    " SELECT g FROM unnest(CAST(:trigramas AS text[])) g"
+    " ORDER BY (SELECT count(*) FROM m WHERE strpos(m.texto, g) > 0), g"
+)
 _SOMBRA = ("b1", "b2", "b3", "b4", "favorito", "baja", "color")
 
 _BALANCES = text(
@@ -209,6 +222,7 @@ class _Consulta:
         self._indice: list[str] = []
         self._fila: list[str] = []
         self._texto: list[str] = []
+        self._trigramas: tuple[str, ...] = ()
         self._etiquetas(filtros)
         self._palabras(filtros)
         for campo, (desde, hasta) in (("saldo_timbres", filtros.timbres), ("saldo_puntos", filtros.puntos)):
@@ -233,6 +247,7 @@ class _Consulta:
         for n, patron in enumerate(filtros.palabras.patrones):
             self._valores[f"p{n}"] = patron
             self._texto.append(f"t.texto LIKE :p{n}")
+        self._trigramas = filtros.palabras.trigramas
         if filtros.palabras.trigramas:
             bits = self._session.execute(
                 text("SELECT * FROM cartera_bits(CAST(:t AS text[]))"),
@@ -245,34 +260,40 @@ class _Consulta:
 
     def tramo(self, nula: bool, despues: Lugar | None, limite: int) -> list[FilaDeCartera]:
         """Hits with a key, or those without one, after a place."""
-        ventana, lugar, filas = _VENTANA, despues, list[FilaDeCartera]()
-        probada = not self._selectivo
-        while True:
+        lugar, filas, probada = despues, list[FilaDeCartera](), not self._selectivo
+        for ventana, bastantes in _VENTANAS:
             halladas = self._recorrer(nula, lugar, ventana, limite - len(filas))
             filas += halladas
             if len(filas) >= limite:
-                return filas[:limite]
+                return filas
             fin = self._fin_de(nula, lugar, ventana)
             if fin is None:
                 return filas
-            # A hundred hits in the next window are likely: that is cheaper than sorting all of them.
-            if not probada and len(halladas) < 10:
+            if not probada and len(halladas) < bastantes:
                 probada = True
                 todas = self._todos(nula, despues, limite)
                 if todas is not None:
                     return todas
-            lugar, ventana = fin, min(ventana * _CRECE, 65_536)
+            lugar = fin
+            if probada:
+                break
+        # Too many to sort: the walk ends by itself where the page is full.
+        return filas + self._recorrer(nula, lugar, _RESTO, limite - len(filas))
 
     def _recorrer(self, nula: bool, despues: Lugar | None, ventana: int, limite: int) -> list[FilaDeCartera]:
         clave = self._orden.clave
-        juntar = " JOIN cartera k ON k.cliente_id = v.cliente_id"
+        juntar = ""
+        if self._fila:
+            juntar += " JOIN cartera k ON k.cliente_id = v.cliente_id"
         if self._texto:
             juntar += " JOIN cartera_texto t ON t.cliente_id = v.cliente_id"
         sql = (
             f"SELECT v.cliente_id, v.clave, k.saldo_timbres, k.saldo_puntos, k.ultima_compra FROM"
+            f" (SELECT v.cliente_id, v.clave FROM"
             f" (SELECT cliente_id, {clave} AS clave, {', '.join(_SOMBRA)} FROM cartera"
             f" WHERE {self._donde(nula, despues)} ORDER BY {self._por('')} LIMIT :ventana) v{juntar}"
-            f"{_y(self._indice + self._fila + self._texto)} ORDER BY {self._por('v.', 'clave')} LIMIT :limite"
+            f"{_y(self._indice + self._fila + self._texto)} ORDER BY {self._por('v.', 'clave')} LIMIT :limite) v"
+            f" JOIN cartera k ON k.cliente_id = v.cliente_id ORDER BY {self._por('v.', 'clave')}"
         )
         return self._filas(sql, {"ventana": ventana, "limite": limite, **self._desde(despues)})
 
@@ -292,7 +313,7 @@ class _Consulta:
         if self._texto:
             origen = (
                 f"SELECT t.cliente_id FROM cartera_texto t WHERE t.cuenta_id = :cuenta_id AND"
-                f" {' AND '.join(self._texto)} LIMIT :todos"
+                f" {' AND '.join(self._por_trigramas())} LIMIT :todos"
             )
         else:
             origen = (
@@ -322,6 +343,22 @@ class _Consulta:
         if filas[0].contadas >= _TODOS:
             return None
         return [_fila(r) for r in filas if r.cliente_id is not None]
+
+    def _por_trigramas(self) -> list[str]:
+        """The words as conditions, of which the index is asked only for the rarest trigrams of each."""
+        palabras = [str(self._valores[f"p{n}"]) for n in range(len(self._texto))]
+        if all(len(palabra.strip("% ")) <= _TRIGRAMAS + 2 for palabra in palabras):
+            return self._texto
+        valores = {**self._valores, "muestra": _MUESTRA, "trigramas": list(self._trigramas)}
+        raros = list(self._session.scalars(_RAROS, valores))
+        # Of each word, because those of one word come together and tell nothing of the others.
+        elegidos = {g for palabra in palabras for g in [g for g in raros if g in palabra][:_TRIGRAMAS]}
+        condiciones = []
+        for n, trigrama in enumerate(sorted(elegidos)):
+            self._valores[f"g{n}"] = f"%{trigrama}%"
+            condiciones.append(f"t.texto LIKE :g{n}")
+        # With something appended the text is no longer what is indexed: these are looked at row by row.
+        return condiciones + [c.replace("t.texto", "(t.texto || '')") for c in self._texto]
 
     def _donde(self, nula: bool, despues: Lugar | None) -> str:
         return f"cuenta_id = :cuenta_id AND {self._tras('', nula, despues)}"
