@@ -28,6 +28,10 @@ class SupresionDeClienteEntrada(esquema_de(c.SuprimirCliente, "cuenta_id", "nic"
     confirmar = ma.fields.Boolean(load_default=False, metadata=_CONFIRMAR)
 
 
+class ConsentimientoSalida(esquema_de(c.Consentimiento)):  # type: ignore[misc]
+    origen_ip = ma.fields.String(metadata={"description": "Desde qué dirección se aceptó."})
+
+
 @blp.route("/v1/operacion/avisos-privacidad")
 class AvisosPrivacidad(MethodView):
     @requiere_raiz("administrador")
@@ -59,7 +63,7 @@ class MiPrivacidad(MethodView):
 class MisConsentimientos(MethodView):
     @requiere_perfil
     @blp.arguments(PaginaArgs, location="query")
-    @blp.response(200, pagina_de(esquema_de(c.Consentimiento)))
+    @blp.response(200, pagina_de(ConsentimientoSalida))
     def get(self, args: dict[str, Any]) -> Any:
         """Qué versiones del aviso de privacidad aceptó su perfil, cuándo y desde dónde."""
         peticion = c.ListarConsentimientos(perfil_id=perfil_actual().perfil_id, **args)
@@ -67,7 +71,7 @@ class MisConsentimientos(MethodView):
 
     @requiere_perfil
     @blp.arguments(esquema_de(c.AceptarAviso, "perfil_id"))
-    @blp.response(201, esquema_de(c.Consentimiento))
+    @blp.response(201, ConsentimientoSalida)
     def post(self, datos: dict[str, Any]) -> Any:
         """Acepta la versión vigente del aviso de privacidad. Repetirlo no es un error."""
         perfil_id = perfil_actual().perfil_id
