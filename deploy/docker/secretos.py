@@ -1,8 +1,13 @@
-"""Compose's first job: makes every secret once, and gives each container a folder with its own alone."""
+"""Compose's first job: makes every secret once, and gives each container a folder with its own alone.
+
+What the operator says of mail in `correo.env` comes as this job's own environment and goes to clientes alone.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from deploy.lanzar import formatear
@@ -13,10 +18,13 @@ from deploy.servicios import SERVICIOS
 
 USUARIO_AMQP = "cuenta_maestra"
 EN_CONTENEDOR = Path("/secretos")
+#: What `correo.env` may say, besides SMTP_PASSWORD, which becomes a file.
+CORREO = ("SMTP_URL", "SMTP_USER", "SMTP_TIMEOUT", "CORREO_DE", "PORTAL_URL")
+_CONTRASENA = Path("secretos") / "smtp" / "contrasena"
 
 
-def main(salida: Path = Path("/salida")) -> None:
-    """Fill the folders under `salida`; what the folder `maestro` holds already is kept."""
+def main(salida: Path = Path("/salida"), dichas: Mapping[str, str] = os.environ) -> None:
+    """Fill the folders under `salida`; what the folder `maestro` holds already is kept. `dichas`: the operator's."""
     maestro = salida / "maestro"
     preparar_llaves(maestro)
     claves = {nombre: clave(maestro / "claves" / nombre) for nombre in ("postgres", "rabbitmq")}
@@ -38,6 +46,8 @@ def main(salida: Path = Path("/salida")) -> None:
             variables["DATABASE_URL"] = bases[servicio.nombre]
         if servicio.http:
             variables |= {"HTTP_HOST": "0.0.0.0", "HTTP_PORT": "8000"}
+        if servicio.nombre == "clientes":
+            variables |= _de_correo(salida / servicio.nombre, dichas)
         _entregar(salida / servicio.nombre, maestro, variables, servicio.secretos)
     herramientas = {
         "SERVICIO": "herramienta",
@@ -49,6 +59,20 @@ def main(salida: Path = Path("/salida")) -> None:
     }
     _entregar(salida / "herramientas", maestro, herramientas, tuple(RUTAS))
     shutil.copytree(maestro / "cfdi", salida / "herramientas" / "cfdi", dirs_exist_ok=True)
+
+
+def _de_correo(carpeta: Path, dichas: Mapping[str, str]) -> dict[str, str]:
+    """How clientes sends mails and what their links begin with; the password is a file of its own."""
+    variables = {"PORTAL_URL": f"http://127.0.0.1:{dichas.get('HTTP_PORT') or 8080}"}
+    variables |= {nombre: valor for nombre in CORREO if (valor := dichas.get(nombre, "").strip())}
+    if any("\n" in valor for valor in variables.values()):
+        raise ValueError("correo.env: a value has a line break")
+    if contrasena := dichas.get("SMTP_PASSWORD"):
+        escribir(carpeta / _CONTRASENA, contrasena.encode())
+        variables["SMTP_PASSWORD_FILE"] = str(EN_CONTENEDOR / _CONTRASENA)
+    else:
+        (carpeta / _CONTRASENA).unlink(missing_ok=True)
+    return variables
 
 
 def _publicar(archivo: Path, contenido: str) -> None:

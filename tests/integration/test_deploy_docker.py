@@ -94,3 +94,35 @@ def test_el_trabajo_de_secretos_da_a_cada_uno_lo_suyo_y_nada_cambia_la_segunda_v
         for otro in (s for s in SERVICIOS if s.base and s is not servicio):
             assert (tmp_path / "maestro" / "claves" / otro.nombre).read_text() not in texto
     assert not (tmp_path / "gateway" / "secretos" / "tokens" / "privada.pem").exists()
+
+
+def test_el_correo_del_operador_llega_solo_a_clientes(tmp_path: Path) -> None:
+    assert CONTENEDORES["secretos"]["env_file"] == [{"path": "correo.env", "required": False}]
+    assert "correo.env" in (RAIZ / ".gitignore").read_text().splitlines()
+    dichas = {
+        "SMTP_URL": "smtp://correo.empresa.mx:587", "SMTP_USER": "cm", "SMTP_PASSWORD": "no-en-claro",
+        "PORTAL_URL": "https://portal.empresa.mx", "CORREO_DE": "CM <cm@empresa.mx>", "OTRA": "x",
+    }  # fmt: skip
+    for volumen in CONTENEDORES["secretos"]["volumes"]:
+        (tmp_path / volumen.partition(":")[2].rpartition("/")[2]).mkdir()
+    secretos.main(tmp_path, dichas)
+    entorno = tmp_path / "clientes" / "entorno.env"
+    variables = leer(entorno)
+    assert {n: variables[n] for n in dichas if n not in ("SMTP_PASSWORD", "OTRA")} == {
+        n: v for n, v in dichas.items() if n not in ("SMTP_PASSWORD", "OTRA")
+    }
+    assert "OTRA" not in variables
+    contrasena = tmp_path / "clientes" / Path(variables["SMTP_PASSWORD_FILE"]).relative_to("/secretos")
+    assert contrasena.read_text() == "no-en-claro"
+    assert contrasena.stat().st_mode & 0o777 == 0o600
+    con_ella = [a for a in tmp_path.rglob("*") if a.is_file() and b"no-en-claro" in a.read_bytes()]
+    assert con_ella == [contrasena]
+    assert not any("SMTP_URL" in leer(a) for a in tmp_path.rglob("entorno.env") if a != entorno)
+    # Without the file the links lead to the port of this machine, and nothing of before stays.
+    secretos.main(tmp_path, {"HTTP_PORT": "9090"})
+    variables = leer(entorno)
+    assert variables["PORTAL_URL"] == "http://127.0.0.1:9090"
+    assert not {"SMTP_URL", "SMTP_PASSWORD_FILE"} & set(variables)
+    assert not contrasena.exists()
+    with pytest.raises(ValueError, match="line break"):
+        secretos.main(tmp_path, {"CORREO_DE": "a\nDATABASE_URL=otra"})
