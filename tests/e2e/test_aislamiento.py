@@ -166,8 +166,25 @@ def _objetos(sistema: Sistema, duena: Sesion) -> dict[str, Any]:
             json={"nombre": "Recorrida", "correo": "recorrida@red.example", "movil": "+529990005678"},
         )
     )["cuenta_id"]
+    objetos["usuario_id"], objetos["invitacion_id"] = _usuarios(sistema, duena)
     objetos["aviso_id"] = _aviso(sistema, duena, nic)
     return objetos
+
+
+def _usuarios(sistema: Sistema, duena: Sesion) -> tuple[str, str]:
+    """Somebody who is admitted, and an invitation that nobody took."""
+    quien = {"correo": "usuaria@recorrida.example", "movil": "+529990009012"}
+    bus = RpcClient(sistema.instalacion.amqp_url)
+    try:
+        bus.llamar(
+            cl.CREAR_PERFIL,
+            cl.CrearPerfil(clave=uuid4().hex, nombre="Usuaria", contrasena=uuid4().hex, **quien),
+        )
+    finally:
+        bus.close()
+    admitida = _bien(duena.post("/v1/usuarios", json={**quien, "rol": "operador"}))
+    otra = {"correo": "invitada@recorrida.example", "movil": "+529990003456", "rol": "consulta"}
+    return admitida["perfil_id"], _bien(duena.post("/v1/usuarios", json=otra))["invitacion_id"]
 
 
 def _aviso(sistema: Sistema, duena: Sesion, nic: int) -> str:

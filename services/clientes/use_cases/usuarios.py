@@ -142,12 +142,12 @@ def ceder_titularidad(uow: Uow, p: c.CederTitularidad, credenciales: Credenciale
     for perfil_id in sorted((p.perfil_id, p.sucesor_id)):
         uow.repo.perfil(perfil_id, bloquear=True)
     yo = perfil_de(uow, p.perfil_id)
-    if not credenciales.coincide(yo.hash_contrasena, p.contrasena):
-        raise domain.contrasena_equivocada("contrasena")
     cuenta = _turno(uow, p.cuenta_id)
     domain.exigir_activa(cuenta)
     reglas.exigir_titular(_rol_de(uow, p.cuenta_id, p.perfil_id))
     sucesor = _usuario(uow, p.cuenta_id, p.sucesor_id)
+    if not credenciales.coincide(yo.hash_contrasena, p.contrasena):
+        raise domain.contrasena_equivocada("contrasena")
     # Two statements: the index that allows one titular looks at each row as it changes.
     uow.repo.poner_rol(p.cuenta_id, p.perfil_id, Rol.ADMINISTRADOR)
     uow.repo.poner_rol(p.cuenta_id, p.sucesor_id, Rol.TITULAR)
