@@ -32,6 +32,11 @@ class ConsentimientoSalida(esquema_de(c.Consentimiento)):  # type: ignore[misc]
     origen_ip = ma.fields.String(metadata={"description": "Desde qué dirección se aceptó."})
 
 
+class DatosDePerfilSalida(esquema_de(c.DatosDePerfil, "perfil", "consentimientos")):  # type: ignore[misc]
+    perfil = ma.fields.Nested(esquema_de(c.Perfil), required=True)
+    consentimientos = ma.fields.List(ma.fields.Nested(ConsentimientoSalida))
+
+
 @blp.route("/v1/operacion/avisos-privacidad")
 class AvisosPrivacidad(MethodView):
     @requiere_raiz("administrador")
@@ -82,7 +87,7 @@ class MisConsentimientos(MethodView):
 @blp.route("/v1/perfiles/yo/datos")
 class MisDatos(MethodView):
     @requiere_perfil
-    @blp.response(200, esquema_de(c.DatosDePerfil))
+    @blp.response(200, DatosDePerfilSalida)
     def get(self) -> Any:
         """Todos los datos que se guardan de su perfil, sin secretos."""
         peticion = c.ExportarDatosDePerfil(perfil_id=perfil_actual().perfil_id)
