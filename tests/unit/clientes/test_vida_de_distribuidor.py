@@ -140,6 +140,19 @@ class Repositorio(RepositorioFalso):
             self.cuentas[id_] = replace(self.cuentas[id_], nombre="Cuenta eliminada", correo=None, movil=None)
         self.usuarios = {k: v for k, v in self.usuarios.items() if k[0] not in ids}
 
+    # What an erasure leaves in other tables is the business of tests/integration/test_privacidad.py.
+    def contactos_de_cuentas(self, ids: Any) -> list[Any]:
+        return [self.cuentas[id_] for id_ in ids]
+
+    def tomar_clientes_propios(self, _: Any) -> list[Any]:
+        return []
+
+    def borrar_rastro_de_cuentas(self, *_: Any) -> None: ...
+
+    def olvidar_correos_sobre(self, _: Any) -> None: ...
+
+    def limpiar_respuestas(self, *_: Any) -> None: ...
+
 
 #: domain.md, written out once more: what each act makes of each state.
 ACTOS = {
