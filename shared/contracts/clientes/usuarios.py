@@ -86,9 +86,7 @@ class CambiarRolDeUsuario(PeticionConClave):
 
 @dataclass(frozen=True, kw_only=True)
 class EliminarUsuario(PeticionConClave):
-    """`confirmar` is needed to remove oneself. `actor` decides who it is, so it belongs to the content."""
-
-    NO_HASH: ClassVar[frozenset[str]] = PeticionConClave.NO_HASH - {"actor"}
+    """`confirmar` is needed to remove oneself."""
 
     cuenta_id: UUID
     actor: UUID
