@@ -16,7 +16,7 @@ from shared.contracts.clientes.campos import (
 
 @dataclass(frozen=True, kw_only=True)
 class CuentaDePerfil:
-    """A CM that a perfil administers. `rol`: titular, administrador, operador or lectura."""
+    """A CM that a perfil administers. `rol`: titular, administrador, operador or consulta."""
 
     cuenta_id: UUID
     nombre: str

@@ -11,7 +11,7 @@ from shared.contracts.timbrado.llaves import *
 from shared.contracts.timbrado.masivas import *
 from shared.contracts.timbrado.pacs import *
 from shared.contracts.timbrado.pronosticos import *
-from shared.contracts.timbrado.saldos import *  # noqa: F403
+from shared.contracts.timbrado.saldos import *
 from shared.contracts.timbrado.timbrar import *
 from shared.contracts.timbrado.transferencias import *
 from shared.contracts.timbrado.venta_automatica import *
