@@ -6,7 +6,9 @@ a plain call in tests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import jwt
@@ -19,6 +21,9 @@ from shared.errors import Codigo, DomainError
 
 Ejecutar = Callable[..., Any]
 
+#: Hashes at one time: more would only share the cores, and each takes 19 MiB.
+A_LA_VEZ = 2
+
 # OWASP's second choice for argon2id: 19 MiB, two passes, one lane (about 20 ms).
 _ARGON2 = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1, type=Type.ID)
 
@@ -28,9 +33,15 @@ def en_linea(funcion: Callable[..., Any], *argumentos: Any) -> Any:
 
 
 class CredencialesReales:
-    """`domain.Credenciales` with argon2 and PyJWT. `llave_privada` is an Ed25519 PEM."""
+    """`domain.Credenciales` with argon2 and PyJWT. `llave_privada` is an Ed25519 PEM.
 
-    def __init__(self, llave_privada: str, ejecutar: Ejecutar = en_linea) -> None:
+    `en_fila` callers at most hash or wait to; who comes beyond is answered `no_disponible` at once, so that a flood of
+    sign-ins leaves workers to everybody else.
+    """
+
+    def __init__(self, llave_privada: str, ejecutar: Ejecutar = en_linea, en_fila: int = 64) -> None:
+        self._turnos = threading.BoundedSemaphore(A_LA_VEZ)
+        self._fila = threading.BoundedSemaphore(en_fila)
         self._llave = llave_privada
         privada = load_pem_private_key(llave_privada.encode(), None)
         if not isinstance(privada, Ed25519PrivateKey):
@@ -41,10 +52,12 @@ class CredencialesReales:
         self._nadie = _ARGON2.hash("nadie tiene esta contraseña")
 
     def resumir(self, contrasena: str) -> str:
-        return str(self._ejecutar(_ARGON2.hash, contrasena))
+        with self._turno():
+            return str(self._ejecutar(_ARGON2.hash, contrasena))
 
     def coincide(self, hash_contrasena: str | None, contrasena: str) -> bool:
-        igual = bool(self._ejecutar(_verificar, hash_contrasena or self._nadie, contrasena))
+        with self._turno():
+            igual = bool(self._ejecutar(_verificar, hash_contrasena or self._nadie, contrasena))
         return igual and hash_contrasena is not None
 
     def firmar(self, datos: Mapping[str, Any]) -> str:
@@ -56,6 +69,20 @@ class CredencialesReales:
         except jwt.InvalidTokenError:
             return None
         return claims
+
+    @contextmanager
+    def _turno(self) -> Iterator[None]:
+        if not self._fila.acquire(blocking=False):
+            raise DomainError(
+                Codigo.NO_DISPONIBLE,
+                "Hay demasiados inicios de sesión en este momento. Intente de nuevo en unos segundos.",
+                datos={"reintentar_en": 2},
+            )
+        try:
+            with self._turnos:
+                yield
+        finally:
+            self._fila.release()
 
 
 class Anticipadas:

@@ -189,7 +189,9 @@ def verificar(token: str) -> Perfil:
             sesion_id=UUID(claims["sid"]),
             nombre=str(claims.get("nombre", "")),
             cuentas=tuple(
-                CuentaPermitida(UUID(c["id"]), str(c["rol"]), bool(c.get("raiz", False)))
+                CuentaPermitida(
+                    UUID(c["id"]), str(c["rol"]), bool(c.get("raiz", False)), str(c.get("estado", "activo"))
+                )
                 for c in claims.get("cuentas", [])
             ),
             nics=tuple(int(n) for n in claims.get("nics", [])),
@@ -200,6 +202,18 @@ def verificar(token: str) -> Perfil:
         raise _sin_sesion("Su sesión venció. Renuévela o inicie sesión de nuevo.") from exc
     except (jwt.InvalidTokenError, ValueError, KeyError, TypeError, AttributeError) as exc:
         raise _sin_sesion("El token de acceso no es válido. Inicie sesión de nuevo.") from exc
+
+
+def dispositivo(token: str) -> str | None:
+    """The id in a known device's token, which is no access token: it has no `sid`. None for any other text."""
+    try:
+        claims = jwt.decode(
+            token, _llave_publica(), algorithms=["EdDSA"], options={"require": ["exp", "sub"]}
+        )
+    except jwt.InvalidTokenError:
+        return None
+    hallado = claims.get("dis")
+    return hallado if isinstance(hallado, str) else None
 
 
 def _elegir_cuenta(perfil: Perfil) -> Contexto:

@@ -59,11 +59,12 @@ _PURGAR_RENOVACIONES = text(
     " ORDER BY vence_en LIMIT :limite FOR UPDATE SKIP LOCKED)"
 )
 _PURGAR_SESIONES = text(
-    "DELETE FROM sesiones WHERE sesion_id IN ("
-    "(SELECT sesion_id FROM sesiones WHERE vence_en < :en ORDER BY vence_en LIMIT :limite FOR UPDATE SKIP LOCKED)"
-    " UNION ALL "
-    "(SELECT sesion_id FROM sesiones WHERE revocada_en < :ayer ORDER BY revocada_en LIMIT :limite"
-    " FOR UPDATE SKIP LOCKED))"
+    "WITH vencidas AS (SELECT sesion_id FROM sesiones WHERE vence_en < :en ORDER BY vence_en LIMIT :limite"
+    "  FOR UPDATE SKIP LOCKED),"
+    " revocadas AS (SELECT sesion_id FROM sesiones WHERE revocada_en < :ayer ORDER BY revocada_en LIMIT :limite"
+    "  FOR UPDATE SKIP LOCKED)"
+    " DELETE FROM sesiones WHERE sesion_id IN"
+    " (SELECT sesion_id FROM vencidas UNION ALL SELECT sesion_id FROM revocadas)"
 )
 
 

@@ -39,7 +39,9 @@ class CredencialesDelServicio(DependencyProvider):  # type: ignore[misc]
         llave = settings().token_private_key_file
         if llave is None:
             raise RuntimeError("TOKEN_PRIVATE_KEY_FILE is not set")
-        self.credenciales = CredencialesReales(llave.read_text(), offload)
+        self.credenciales = CredencialesReales(
+            llave.read_text(), offload, en_fila=max(2, settings().max_workers - 2)
+        )
 
     def get_dependency(self, worker_ctx: Any) -> CredencialesReales:  # noqa: ARG002
         return self.credenciales

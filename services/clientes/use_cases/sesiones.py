@@ -21,7 +21,7 @@ from services.clientes.use_cases.segundo_factor import exigir_segundo_factor
 from shared import pagination
 from shared.contracts import clientes as c
 from shared.contracts.base import Vacio
-from shared.errors import no_encontrado
+from shared.errors import DomainError, no_encontrado
 from shared.persistence.uow import Quien, UnitOfWork
 
 if TYPE_CHECKING:
@@ -46,10 +46,7 @@ def iniciar_sesion(
     contados = contar(uow, peticion, perfil, credenciales)
     # Keeps the count, whatever becomes of this process; and no connection waits for argon2.
     uow.commit()
-    if (
-        not credenciales.coincide(perfil.hash_contrasena if perfil else None, peticion.contrasena)
-        or perfil is None
-    ):
+    if not _coincide(uow, perfil, peticion, credenciales, contados) or perfil is None:
         _asentar(uow, "iniciar_sesion", perfil, peticion, "rechazado")
         # The refusal that follows rolls back; that someone tried has to stay.
         uow.commit()
@@ -151,6 +148,22 @@ def limpiar(uow: Uow) -> bool:
     return (
         max(uow.repo.purgar_sesiones(uow.ahora, _LOTE), uow.repo.purgar_intentos(uow.ahora, _LOTE)) >= _LOTE
     )
+
+
+def _coincide(
+    uow: Uow,
+    perfil: PerfilGuardado | None,
+    peticion: c.IniciarSesion,
+    credenciales: Credenciales,
+    contados: list[bytes],
+) -> bool:
+    """Whether the password is right. A try that was not looked at, for want of a turn, counts against nobody."""
+    try:
+        return credenciales.coincide(perfil.hash_contrasena if perfil else None, peticion.contrasena)
+    except DomainError:
+        uow.repo.devolver_intento(contados)
+        uow.commit()
+        raise
 
 
 def _ver(sesion: SesionGuardada) -> c.SesionAbierta:

@@ -20,6 +20,7 @@ from marshmallow import validate
 
 from services.gateway import vigentes
 from services.gateway.auth import CABECERA_CSRF, COOKIE, COOKIE_CSRF, publica, requiere_perfil
+from services.gateway.auth import dispositivo as dispositivo_de
 from services.gateway.contexto import ip, llamar, perfil_actual
 from services.gateway.limites import limitar, origen
 from services.gateway.schemas import Esquema, PaginaArgs, esquema_de, pagina_de
@@ -103,8 +104,10 @@ class Sesiones(MethodView):
     @blp.response(201, SesionSalida)
     def post(self, datos: dict[str, Any]) -> Any:
         """Inicia sesión con correo o móvil y contraseña."""
-        limitar("sesiones", origen(ip()), _INTENTOS, _INTENTOS_SEGUNDOS)
-        en_cookie = datos["modo"] == "cookie"
+        dispositivo = datos["dispositivo"] or request.cookies.get(COOKIE_DISPOSITIVO, "")[:1000]
+        # A known device is counted by itself: what others do behind its address is not its fault.
+        conocido = dispositivo_de(dispositivo) if dispositivo else None
+        limitar("sesiones", conocido or origen(ip()), _INTENTOS, _INTENTOS_SEGUNDOS)
         sesion = llamar(
             c.INICIAR_SESION,
             c.IniciarSesion(
@@ -114,10 +117,10 @@ class Sesiones(MethodView):
                 origen_ip=ip(),
                 origen_red=origen(ip()),
                 agente=request.headers.get("User-Agent", "")[:500],
-                dispositivo=datos["dispositivo"] or request.cookies.get(COOKIE_DISPOSITIVO, "")[:1000],
+                dispositivo=dispositivo,
             ),
         )
-        return _en_cookies(sesion) if en_cookie else _sin_cache(sesion)
+        return _en_cookies(sesion) if datos["modo"] == "cookie" else _sin_cache(sesion)
 
     @requiere_perfil
     @blp.arguments(PaginaArgs, location="query")
