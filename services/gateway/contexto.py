@@ -22,7 +22,7 @@ REPETIDA = "Idempotent-Replayed"
 class CuentaPermitida:
     """An account that a perfil administers, as clientes says, or its token when clientes is away.
 
-    A token says no `estado`: what the CM may do is then left to the service that does it.
+    `estado` is the CM's when clientes last said it, or when the token was signed.
     """
 
     cuenta_id: UUID

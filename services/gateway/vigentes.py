@@ -2,8 +2,9 @@
 
 A token says what was so when it was signed, up to ten minutes ago. So a session that was revoked, a role that was
 changed and a CM that was suspended take effect on every process within `MEMORIA`, and at once on the one that served
-the revocation. When clientes does not answer within its second the token is believed for `A_CIEGAS` seconds, so that
-its absence stops nobody and costs no request a second each. Stamping is no session's and never comes here.
+the revocation. When clientes does not answer within its second its last answer is used again, or else the token is
+believed, for `A_CIEGAS` seconds: its absence stops nobody and costs no request a second each. Stamping is no
+session's and never comes here.
 """
 
 from __future__ import annotations
@@ -109,6 +110,9 @@ class Memoria:
         if dicho is not None and not dicho.vigente:
             self._enterrar(clave[0])
             return
+        if dicho is None and clave in self._dichos:
+            # What clientes said last is newer than the token: a CM that it said was stopped stays so.
+            dicho = self._dichos[clave][1]
         self._dichos[clave] = (hasta, dicho)
         self._dichos.move_to_end(clave)
         while len(self._dichos) > self._maximo:

@@ -73,7 +73,16 @@ def saldo(sistema: Sistema) -> int:
 FALLA_DEL_PAC = {"conciliador.despues_del_pac": "tiempo_agotado_despues"}
 
 #: Points that a load of stampings does not come by; each family has its own file here.
-OTROS = ("relevo.", "masiva.", "ilimitada.", "cargo.", "cancelacion.", "venta_automatica.", "importacion.", "correos.")
+OTROS = (
+    "relevo.",
+    "masiva.",
+    "ilimitada.",
+    "cargo.",
+    "cancelacion.",
+    "venta_automatica.",
+    "importacion.",
+    "correos.",
+)
 
 
 @pytest.mark.parametrize("punto", [p for p in POINTS if not p.startswith(OTROS)])

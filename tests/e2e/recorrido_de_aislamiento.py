@@ -93,6 +93,7 @@ PASOS: tuple[Paso, ...] = (
         duena_dice="La contraseña no es correcta",
     ),
     # What ends something, last.
+    Paso("DELETE /v1/sesiones/{sesion_id}"),
     Paso("DELETE /v1/usuarios/invitaciones/{invitacion_id}"),
     Paso("DELETE /v1/usuarios/{perfil_id}", {}, ids={"perfil_id": "usuario_id"}),
     Paso("POST /v1/distribuidores/{distribuidor_id}/cancelacion", {"motivo": "Prueba", "confirmar": True}),

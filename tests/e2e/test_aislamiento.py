@@ -167,6 +167,8 @@ def _objetos(sistema: Sistema, duena: Sesion) -> dict[str, Any]:
         )
     )["cuenta_id"]
     objetos["usuario_id"], objetos["invitacion_id"] = _usuarios(sistema, duena)
+    otra = sistema.sesion("distribuidor").get("/v1/sesiones").json()["datos"]
+    objetos["sesion_id"] = next(x["sesion_id"] for x in otra if x["actual"])
     objetos["aviso_id"] = _aviso(sistema, duena, nic)
     return objetos
 

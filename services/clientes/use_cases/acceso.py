@@ -31,7 +31,7 @@ def firmar_acceso(
         "sid": str(sesion_id),
         "nombre": perfil.nombre,
         "cuentas": [
-            {"id": str(x.cuenta_id), "rol": x.rol, "raiz": x.es_raiz}
+            {"id": str(x.cuenta_id), "rol": x.rol, "raiz": x.es_raiz, "estado": x.estado}
             for x in cuentas_de(uow, perfil.perfil_id)
         ],
         "nics": uow.repo.nics_de_perfil(perfil.perfil_id),

@@ -58,7 +58,7 @@ class LlavesApi(MethodView):
 
 @blp.route("/v1/llaves-api/<uuid:llave_id>")
 class UnaLlaveApi(MethodView):
-    @requiere_sesion("administrador")
+    @requiere_sesion("administrador", aunque_no_activa=True)
     @blp.response(200, esquema_de(c.LlaveApi))
     def delete(self, llave_id: UUID) -> Any:
         """Revoca una llave para siempre: deja de servir en unos segundos."""

@@ -131,7 +131,7 @@ class Aceptaciones(MethodView):
 
 @blp.route("/v1/usuarios/invitaciones/<uuid:invitacion_id>")
 class UnaInvitacion(MethodView):
-    @requiere_sesion("administrador")
+    @requiere_sesion("administrador", aunque_no_activa=True)
     @blp.response(204)
     def delete(self, invitacion_id: UUID) -> None:
         """Cancela una invitación: su enlace deja de servir."""
@@ -168,7 +168,7 @@ class UnUsuario(MethodView):
             ),
         )
 
-    @requiere_sesion("administrador")
+    @requiere_sesion("administrador", aunque_no_activa=True)
     @blp.arguments(EliminarEntrada)
     @blp.response(204)
     def delete(self, datos: dict[str, Any], perfil_id: UUID) -> None:

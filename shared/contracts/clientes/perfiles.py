@@ -32,7 +32,9 @@ class IniciarSesion:
 
     usuario: str = field(metadata={"validate": NOMBRE})
     contrasena: str = field(metadata={"validate": validate.And(SIN_NULOS, LARGO)}, repr=False)
-    codigo: str | None = field(default=None, metadata={"validate": validate.And(SIN_NULOS, LARGO)}, repr=False)
+    codigo: str | None = field(
+        default=None, metadata={"validate": validate.And(SIN_NULOS, LARGO)}, repr=False
+    )
     """Of the second factor, when the perfil has one."""
     origen_ip: str = ""
     origen_red: str = ""

@@ -88,6 +88,4 @@ LISTAR_SESIONES = Rpc("clientes", "listar_sesiones_v1", ListarSesiones, PaginaSe
 REVOCAR_SESION = Rpc("clientes", "revocar_sesion_v1", RevocarSesion, Vacio)
 
 
-REVOCAR_OTRAS_SESIONES = Rpc(
-    "clientes", "revocar_otras_sesiones_v1", RevocarOtrasSesiones, SesionesRevocadas
-)
+REVOCAR_OTRAS_SESIONES = Rpc("clientes", "revocar_otras_sesiones_v1", RevocarOtrasSesiones, SesionesRevocadas)

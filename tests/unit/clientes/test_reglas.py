@@ -118,7 +118,9 @@ def test_token_lleva_cuentas(uow: Any, cred: Any) -> None:
     sesion = sesiones.iniciar_sesion(
         uow, c.IniciarSesion(usuario="5512340001", contrasena="contraseña"), cred
     )
-    assert cred.firmado["cuentas"] == [{"id": str(raiz.cuenta_id), "rol": "titular", "raiz": True}]
+    assert cred.firmado["cuentas"] == [
+        {"id": str(raiz.cuenta_id), "rol": "titular", "raiz": True, "estado": "activo"}
+    ]
     assert cred.firmado["exp"] == (AHORA + timedelta(minutes=10)).timestamp()
     assert sesion.renovacion.encode() not in uow.repo.renovaciones
 

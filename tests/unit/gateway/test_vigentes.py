@@ -22,6 +22,13 @@ from tests.matriz_de_roles import concretar, documento
 from .conftest import CUENTA_A, ClienteDeMentira, Token
 
 CLAVE = (UUID(int=8), UUID(int=7))
+#: Renewing is the way back; and access is always taken away, also of a CM that stands still.
+PARA_DETENIDAS = {
+    "POST /v1/cuenta/renovaciones",
+    "DELETE /v1/llaves-api/{llave_id}",
+    "DELETE /v1/usuarios/{perfil_id}",
+    "DELETE /v1/usuarios/invitaciones/{invitacion_id}",
+}
 
 
 def dicho(rol: str = "operador", estado: str = ACTIVO, raiz: bool = False) -> c.SesionVigente:
@@ -162,7 +169,7 @@ def test_every_route_with_a_cm_that_is_not_active(token: Token, estado: str) -> 
     if estado in SIN_EMPEZAR:
         assert vistas == {"GET /v1/cuenta"}
     else:
-        assert {v for v in vistas if not v.startswith("GET ")} == {"POST /v1/cuenta/renovaciones"}
+        assert {v for v in vistas if not v.startswith("GET ")} == PARA_DETENIDAS
     # The person's own stays.
     assert not _bloqueada(http, "GET", "/v1/sesiones", cabeceras)
     assert not _bloqueada(http, "DELETE", "/v1/sesiones", cabeceras)
@@ -176,7 +183,13 @@ def test_the_mark_is_data(app: Flask) -> None:
         for metodo in (regla.methods or set()) - {"HEAD", "OPTIONS"}
         if (m := requisito_de(completa, regla.endpoint, metodo)) and m[0] == SESION and m[3]
     }
-    assert marcadas == {("GET", "/v1/cuenta"), ("POST", "/v1/cuenta/renovaciones")}
+    assert {f"{m} {r}" for m, r in marcadas} == {
+        "GET /v1/cuenta",
+        "POST /v1/cuenta/renovaciones",
+        "DELETE /v1/llaves-api/<uuid:llave_id>",
+        "DELETE /v1/usuarios/<uuid:perfil_id>",
+        "DELETE /v1/usuarios/invitaciones/<uuid:invitacion_id>",
+    }
 
 
 def _bloqueada(http: FlaskClient, metodo: str, ruta: str, cabeceras: dict[str, str]) -> bool:

@@ -34,7 +34,8 @@ ALTER TABLE cuentas_maestras
         WHEN estado IN ('activo', 'suspendido', 'vencido') THEN vence_en IS NOT NULL
         WHEN estado IN ('sin_validar', 'sin_activar') THEN vence_en IS NULL ELSE true END),
     ADD CONSTRAINT ck_cuentas_maestras_confirmar CHECK ((estado = 'sin_validar') = (confirmar_antes_de IS NOT NULL)),
-    ADD CONSTRAINT ck_cuentas_maestras_por_validar CHECK (estado <> 'sin_validar' OR (correo IS NOT NULL AND movil IS NOT NULL)),
+    ADD CONSTRAINT ck_cuentas_maestras_por_validar CHECK
+        (estado <> 'sin_validar' OR (correo IS NOT NULL AND movil IS NOT NULL)),
     ADD CONSTRAINT ck_cuentas_maestras_aviso CHECK (proximo_aviso IS NULL OR estado = 'activo'),
     ADD CONSTRAINT ck_cuentas_maestras_origen CHECK (origen IN
         ('portal', 'externa', 'inscripcion', 'conversion', 'interna')),
