@@ -126,7 +126,9 @@ def test_sesion_con_correo_o_movil(engine: Engine) -> None:
         claims = jwt.decode(sesion.acceso, LLAVE.public_key(), algorithms=["EdDSA"])
         assert claims["sub"] == str(ana.perfil_id)
         assert claims["sid"] == str(sesion.sesion_id)
-        assert claims["cuentas"] == [{"id": str(raiz.cuenta_id), "rol": "titular", "raiz": True}]
+        assert claims["cuentas"] == [
+            {"id": str(raiz.cuenta_id), "rol": "titular", "raiz": True, "estado": "activo"}
+        ]
         assert claims["exp"] - claims["iat"] in (599, 600)
     with engine.connect() as conexion:
         guardado = conexion.execute(text("SELECT hash_contrasena FROM perfiles")).scalar_one()
