@@ -249,4 +249,4 @@ def test_demasiados_intentos(montaje: Montaje) -> None:
         http.post("/v1/sesiones", json={"usuario": "x@y.mx", "contrasena": "mala"}).status_code
         for _ in range(12)
     ]
-    assert estados == [401] * 10 + [429] * 2
+    assert estados == [401] * 8 + [429] * 4

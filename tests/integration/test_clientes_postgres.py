@@ -149,39 +149,6 @@ def renovar(engine: Engine, renovacion: str) -> c.Sesion:
     return sesion
 
 
-def test_reuso_de_renovacion_revoca_la_familia(engine: Engine) -> None:
-    perfil(engine, 1)
-    primera = entrar(engine, "persona1@prueba.mx")
-    otra = entrar(engine, "persona1@prueba.mx")
-    segunda = renovar(engine, primera.renovacion)
-    assert segunda.sesion_id == primera.sesion_id
-    for usada in (primera.renovacion, segunda.renovacion, "inventada"):
-        with pytest.raises(DomainError) as error:
-            renovar(engine, usada)
-        assert error.value.code is Codigo.NO_AUTENTICADO
-    assert renovar(engine, otra.renovacion).sesion_id == otra.sesion_id
-
-
-def test_renovacion_concurrente_sirve_una_vez(engine: Engine) -> None:
-    perfil(engine, 1)
-    renovacion = entrar(engine, "persona1@prueba.mx").renovacion
-    resultados: list[str] = []
-
-    def intentar() -> None:
-        try:
-            renovar(engine, renovacion)
-            resultados.append("ok")
-        except DomainError as exc:
-            resultados.append(exc.code)
-
-    hilos = [threading.Thread(target=intentar) for _ in range(8)]
-    for hilo in hilos:
-        hilo.start()
-    for hilo in hilos:
-        hilo.join()
-    assert sorted(resultados) == ["no_autenticado"] * 7 + ["ok"]
-
-
 def test_cerrar_sesion(engine: Engine) -> None:
     ana = perfil(engine, 1)
     sesion = entrar(engine, "persona1@prueba.mx")
