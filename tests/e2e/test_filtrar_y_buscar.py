@@ -66,7 +66,7 @@ def test_una_cti_adicional_y_los_saldos_llegan(s: requests.Session, clientes: li
     assert r.status_code == 201, r.text
 
     def vista() -> Any:
-        [x] = s.get(RUTA, params={"q": "nandu"}).json()["datos"]
+        [x] = s.get(RUTA, params={"q": "busqueda nandu"}).json()["datos"]
         return x["saldo_timbres"] == 42 and x["saldo_puntos"] == "7.50" and x["ultima_compra"]
 
     hasta(vista)

@@ -292,6 +292,8 @@ def _con_cuenta(persona: Persona, sesion: dict[str, Any]) -> tuple[str, str]:
         "POST", "/v1/sesiones/renovaciones", json={"renovacion": sesion["renovacion"]}
     ).json()
     sesion.update(nueva)
+    # The gateway asks clientes about a session each 5 s: until then it has no CM.
+    hasta(lambda: persona.pedir("GET", "/v1/cuenta", headers=portador(sesion)).status_code == 200)
     r = persona.pedir("POST", "/v1/clientes", json={"nombre": "Ferretería Rosa"}, headers=portador(sesion))
     assert r.status_code == 201, r.text
     cti = str(r.json()["cti"]["id"])
