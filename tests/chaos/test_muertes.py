@@ -82,6 +82,8 @@ OTROS = (
     "venta_automatica.",
     "importacion.",
     "correos.",
+    "renovacion.",
+    "conversion.",
 )
 
 
