@@ -83,7 +83,6 @@ OTROS = (
     "importacion.",
     "correos.",
     "renovacion.",
-    "conversion.",
 )
 
 
