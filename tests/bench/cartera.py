@@ -117,7 +117,7 @@ def main() -> None:
                 {"c": [GRANDE, CHICA]},
             ).all()
         )
-        total = uow.session.scalar(text("SELECT count(*) FROM cartera"))
+        total = uow.session.scalar(text("SELECT count(*) FROM cartera_texto"))
         grande, chica = Medidor(uow, GRANDE), Medidor(uow, CHICA)
         for busqueda in BUSQUEDAS:
             celdas: list[tuple[float, float, str]] = []
