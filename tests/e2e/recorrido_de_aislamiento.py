@@ -50,7 +50,7 @@ PASOS: tuple[Paso, ...] = (
     Paso("GET /v1/ctis/{cti}/contrataciones", ids={"cti": "ilimitada"}),
     Paso(
         "POST /v1/ctis/{cti}/contrataciones",
-        {"modalidad": "abierta", "precio": "2400.00", "confirmar": True},
+        {"modalidad": "abierta", "precio": "{precio_abierta}", "confirmar": True},
         ids={"cti": "ilimitada"},
     ),
     Paso("GET /v1/ctis/{cti}/contrato", ids={"cti": "ilimitada"}),

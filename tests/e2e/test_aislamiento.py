@@ -139,11 +139,13 @@ def _objetos(sistema: Sistema, duena: Sesion) -> dict[str, Any]:
     objetos["masiva_id"] = _bien(
         duena.post("/v1/transferencias-masivas", json={"filas": [fila], "confirmar": True})
     )["id"]
+    tarifas = _bien(sistema.sesion("raiz").get("/v1/operacion/tarifas-ilimitadas"))["datos"]
+    objetos["precio_abierta"] = next(t["precio"] for t in tarifas if t["modalidad"] == "abierta")
     objetos["ilimitada"] = _bien(duena.post(f"/v1/clientes/{nic}/ctis", json={"tipo": "ilimitada"}))["id"]
     objetos["contratacion_id"] = _bien(
         duena.post(
             f"/v1/ctis/{objetos['ilimitada']}/contrataciones",
-            json={"modalidad": "abierta", "precio": "2400.00", "confirmar": True},
+            json={"modalidad": "abierta", "precio": objetos["precio_abierta"], "confirmar": True},
         )
     )["id"]
     objetos["convertible"] = _bien(duena.post("/v1/clientes", json={"nombre": "Por convertir"}))["nic"]
