@@ -1,8 +1,9 @@
 -- Data of tests/bench/cartera.py: :grande clientes of one CM, :otros of 400 more, 10,000 of one for comparison.
 SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0;
 SET maintenance_work_mem = '1GB'; SET synchronous_commit = off; SET session_replication_role = replica;
-CREATE TEMP TABLE guardados AS SELECT indexname, indexdef FROM pg_indexes
-    WHERE tablename IN ('cartera', 'cartera_texto') AND indexname NOT LIKE 'pk_%';
+CREATE TEMP TABLE guardados AS SELECT indexname, replace(indexdef, ' ON ONLY ', ' ON ') AS indexdef FROM pg_indexes
+    WHERE tablename IN ('cartera', 'cartera_texto', 'clientes') AND indexname NOT LIKE 'pk_%'
+    AND indexname NOT IN (SELECT conname FROM pg_constraint);
 DO $$ DECLARE i text; BEGIN FOR i IN SELECT indexname FROM guardados LOOP EXECUTE 'DROP INDEX ' || i; END LOOP; END $$;
 CREATE FUNCTION pg_temp.az(semilla bigint, m int) RETURNS int IMMUTABLE LANGUAGE sql AS
     $$ SELECT ((hashint8(semilla)::bigint & 2147483647) % m)::int $$;
@@ -21,7 +22,10 @@ SELECT md5('b' || i)::uuid,
     ('00000000-0000-0000-0000-' || lpad((CASE WHEN i <= :grande THEN 1 WHEN i <= :grande + 10000 THEN 2
         ELSE 3 + pg_temp.az(i, 400) END)::text, 12, '0'))::uuid,
     1000 + i, 'CTI' || lpad((1000 + i)::text, 7, '0'),
-    g[1 + pg_temp.az(i * 3, 8)] || ' ' || a1 || ' ' || a2 || ' SA de CV',
+    -- Four of ten companies, five persons, one with a name of its own.
+    CASE WHEN pg_temp.az(i * 79, 10) < 4 THEN g[1 + pg_temp.az(i * 3, 8)] || ' ' || a1 || ' ' || a2 || ' SA de CV'
+        WHEN pg_temp.az(i * 79, 10) < 9 THEN n1 || ' ' || a1 || ' ' || a2
+        ELSE initcap(translate(left(md5((i % 30000)::text), 4 + (i % 6)::int), '0123456789', 'aeiouaeilr')) || ' de México SA de CV' END,
     upper(left(cartera_normal(a1), 3)) || lpad(pg_temp.az(i * 7, 999999)::text, 6, '0') || upper(substr(md5(i || 'r'), 1, 3)),
     '55' || lpad(pg_temp.az(i * 11, 99999999)::text, 8, '0'),
     'contacto@' || cartera_normal(a1) || pg_temp.az(i * 13, 9999) || '.com.mx',
@@ -34,12 +38,15 @@ SELECT md5('b' || i)::uuid,
 FROM (SELECT i, g, n[1 + pg_temp.az(i * 19, 30)] AS n1, a[1 + least(pg_temp.az(i * 23, 50), pg_temp.az(i * 29, 50))] AS a1,
     a[1 + least(pg_temp.az(i * 31, 50), pg_temp.az(i * 37, 50))] AS a2, a[1 + pg_temp.az(i * 41, 50)] AS a3
     FROM nombres, generate_series(1::bigint, :grande + 10000 + :otros) i OFFSET 0) s;
-INSERT INTO cartera_texto SELECT c.cliente_id, c.cuenta_id, ' ' || cartera_normal(concat_ws(' ', nic, cti, nombre, rfc,
-    correo, telefono, representante ->> 'nombre', representante ->> 'correo', representante ->> 'telefono')) FROM clientes c;
-INSERT INTO cartera SELECT c.cliente_id, c.cuenta_id, c.nic, left(cartera_normal(c.nombre), 80), c.creado_en,
+INSERT INTO cartera_texto SELECT c.cuenta_id, c.cliente_id, p.primera, cartera_normal(concat_ws(' ', '', nic, cti))
+    || substr(cartera_normal(' ' || nombre), length(p.primera) + 2) || cartera_normal(concat_ws(' ', '', rfc, correo,
+    telefono, representante ->> 'nombre', representante ->> 'correo', representante ->> 'telefono'))
+FROM clientes c, LATERAL (SELECT cartera_primera(cartera_nombre(c.nombre)) AS primera) p;
+INSERT INTO cartera_primeras SELECT DISTINCT cuenta_id, primera FROM cartera_texto;
+INSERT INTO cartera SELECT c.cliente_id, c.cuenta_id, c.nic, cartera_nombre(c.nombre), c.creado_en,
     pg_temp.az(nic * 3, 5000), pg_temp.az(nic * 5, 900000), 0, CASE WHEN pg_temp.az(nic * 7, 10) > 1 THEN
     timestamptz '2026-11-24' - pg_temp.az(nic * 11, 30000000) * interval '1 second' END, c.ultima_emision, c.favorito, c.baja, NULL,
     b.b1, b.b2, b.b3, b.b4
-FROM clientes c JOIN cartera_texto t USING (cliente_id), LATERAL cartera_bits(show_trgm(t.texto)) b;
+FROM clientes c JOIN cartera_texto t USING (cuenta_id, cliente_id), LATERAL cartera_bits(show_trgm(t.primera || t.resto)) b;
 DO $$ DECLARE i text; BEGIN FOR i IN SELECT indexdef FROM guardados LOOP EXECUTE i; END LOOP; END $$;
 SET session_replication_role = origin;

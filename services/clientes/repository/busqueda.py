@@ -5,6 +5,8 @@ A page is found in `cartera`, in one of its indexes, and shown from `clientes`. 
   the likely ones are read. A window of it is looked at before anything else.
 - rare: all hits by the index of the text (or a label's, or a balance's), sorted. Bounded: more than `_TODOS` are not
   rare, and the walk goes on.
+A name's first word is not in the index of the text: those that begin alike are a range of the names' index. So by name,
+where they are side by side and a walk might pass all others first, the page begins with their ranges.
 The planner could not choose: it knows nothing of how often an infix occurs in one CM.
 """
 
@@ -24,16 +26,17 @@ _VENTANAS = ((1_000, 1), (16_000, 10))
 _RESTO = 2**31
 #: Of a word's trigrams so many are asked of the index, the rarest among so many clientes.
 _TRIGRAMAS = 3
-_MUESTRA = 30
+_MUESTRA = 200
+#: First words of which the ranges are read in one statement.
+_PRIMERAS = 16
 #: Hits that are still sorted all.
 _TODOS = 6_000
 #: The index reads the list of each trigram that it is asked for: of a mail's twenty the common ones cost the most and
 #: tell the least. How common, a few clientes of the CM tell, always the same ones, whose pages are at hand.
 _RAROS = text(
-    "WITH m AS MATERIALIZED (SELECT t.texto FROM (SELECT cliente_id FROM cartera WHERE cuenta_id = :cuenta_id"
-    " LIMIT :muestra) k JOIN cartera_texto t ON t.cliente_id = k.cliente_id)"
+    "WITH m AS MATERIALIZED (SELECT resto FROM cartera_texto WHERE cuenta_id = :cuenta_id LIMIT :muestra)"
     " SELECT g FROM unnest(CAST(:trigramas AS text[])) g"
-    " ORDER BY (SELECT count(*) FROM m WHERE strpos(m.texto, g) > 0), g"
+    " ORDER BY (SELECT count(*) FROM m WHERE strpos(m.resto, g) > 0), g"
 )
 #: Part of all clientes from which a CM's own list in the index of the text costs more than the hits of others do.
 _GRANDE = 0.1
@@ -41,6 +44,9 @@ _PARTE = text(
     "SELECT coalesce(sum(f), 0) FROM pg_stats s, unnest(s.most_common_vals::text::uuid[], s.most_common_freqs) m(v, f)"
     " WHERE s.schemaname = 'public' AND s.tablename = 'cartera' AND s.attname = 'cuenta_id' AND v = :cuenta_id"
 )
+_ENTERO = "(' ' || t.primera || t.resto)"
+_POR_PRIMERA = "v.cuenta_id = :cuenta_id AND v.nombre >= p.primera AND v.nombre < p.primera || '!'"
+_ANTES = "({0}nombre, {0}cliente_id) <= (:hasta_clave, :hasta_id)"
 _SOMBRA = ("b1", "b2", "b3", "b4", "favorito", "baja", "color")
 
 
@@ -53,7 +59,7 @@ class Consulta:
         self._valores: dict[str, Any] = {"cuenta_id": cuenta_id}
         self._indice: list[str] = []
         self._fila: list[str] = []
-        self._texto: list[str] = []
+        self._patrones: list[str] = []
         self._trigramas: tuple[str, ...] = ()
         self._etiquetas(filtros)
         self._palabras(filtros)
@@ -64,7 +70,9 @@ class Consulta:
                     self._valores[nombre] = valor
                     self._fila.append(f"k.{campo} {signo} :{nombre}")
         #: Whether hits may be rare, and an index other than the order's finds them.
-        self._selectivo = bool(self._texto or self._fila or filtros.favorito or filtros.baja or filtros.color)
+        self._selectivo = bool(
+            self._patrones or self._fila or filtros.favorito or filtros.baja or filtros.color
+        )
 
     def _etiquetas(self, filtros: Filtros) -> None:
         for campo in ("favorito", "baja"):
@@ -78,7 +86,7 @@ class Consulta:
     def _palabras(self, filtros: Filtros) -> None:
         for n, patron in enumerate(filtros.palabras.patrones):
             self._valores[f"p{n}"] = patron
-            self._texto.append(f"t.texto LIKE :p{n}")
+            self._patrones.append(patron)
         self._trigramas = filtros.palabras.trigramas
         if filtros.palabras.trigramas:
             bits = self._session.execute(
@@ -101,80 +109,161 @@ class Consulta:
             fin = self._fin_de(nula, lugar, ventana)
             if fin is None:
                 return filas
+            lugar = fin
+            if self._orden.clave == "nombre" and self._patrones:
+                return filas + self._por_nombre(lugar, limite - len(filas))
             if not probada and len(halladas) < bastantes:
                 probada = True
-                todas = self._todos(nula, despues, limite)
+                todas = self._todos(nula, despues, None, limite)
                 if todas is not None:
                     return todas
-            lugar = fin
             if probada:
                 break
         # Too many to sort: the walk ends by itself where the page is full.
         return filas + self._recorrer(nula, lugar, _RESTO, limite - len(filas))
 
-    def _recorrer(self, nula: bool, despues: Lugar | None, ventana: int, limite: int) -> list[FilaDeCartera]:
+    def _por_nombre(self, despues: Lugar, limite: int) -> list[FilaDeCartera]:
+        """The first hits by name: those that begin with what is looked for, and up to the last of them the others."""
+        juntas = self._por_primeras(despues, limite)
+        hasta = juntas[-1].lugar if len(juntas) == limite else None
+        otras = self._hasta(despues, hasta, limite)
+        unas = {f.lugar.cliente_id: f for f in (*juntas, *otras)}.values()
+        return sorted(unas, key=lambda f: (f.lugar.clave, f.lugar.cliente_id))[:limite]
+
+    def _hasta(self, despues: Lugar, hasta: Lugar | None, limite: int) -> list[FilaDeCartera]:
+        """Hits between two places; of those that begin with what is looked for perhaps none."""
+        ventana, bastantes = _VENTANAS[-1]
+        filas = self._recorrer(False, despues, ventana, limite, hasta)
+        fin = self._fin_de(False, despues, ventana, hasta) if len(filas) < limite else None
+        if fin is None:
+            return filas
+        if len(filas) < bastantes:
+            todas = self._todos(False, despues, hasta, limite)
+            if todas is not None:
+                return todas
+        return filas + self._recorrer(False, fin, _RESTO, limite - len(filas), hasta)
+
+    def _recorrer(
+        self, nula: bool, despues: Lugar | None, ventana: int, limite: int, hasta: Lugar | None = None
+    ) -> list[FilaDeCartera]:
         clave = self._orden.clave
-        juntar = ""
-        if self._fila:
-            juntar += " JOIN cartera k ON k.cliente_id = v.cliente_id"
-        if self._texto:
-            juntar += " JOIN cartera_texto t ON t.cliente_id = v.cliente_id"
+        juntar = " JOIN cartera k ON k.cliente_id = v.cliente_id" if self._fila else ""
         sql = (
             f"SELECT v.cliente_id, v.clave, k.saldo_timbres, k.saldo_puntos, k.ultima_compra FROM"
             f" (SELECT v.cliente_id, v.clave FROM"
             f" (SELECT cliente_id, {clave} AS clave, {', '.join(_SOMBRA)} FROM cartera"
-            f" WHERE {self._donde(nula, despues)} ORDER BY {self._por('')} LIMIT :ventana) v{juntar}"
-            f"{_y(self._indice + self._fila + self._texto)} ORDER BY {self._por('v.', 'clave')} LIMIT :limite) v"
-            f" JOIN cartera k ON k.cliente_id = v.cliente_id ORDER BY {self._por('v.', 'clave')}"
+            f" WHERE {self._donde(nula, despues, hasta)} ORDER BY {self._por('')} LIMIT :ventana) v"
+            f"{juntar}{self._con_texto()}"
+            f"{_y(self._indice + self._fila + self._en(_ENTERO))} ORDER BY {self._por('v.', 'clave')}"
+            f" LIMIT :limite) v JOIN cartera k ON k.cliente_id = v.cliente_id ORDER BY {self._por('v.', 'clave')}"
         )
-        return self._filas(sql, {"ventana": ventana, "limite": limite, **self._desde(despues)})
+        return self._filas(sql, {"ventana": ventana, "limite": limite, **_lugares(despues, hasta)})
 
-    def _fin_de(self, nula: bool, despues: Lugar | None, ventana: int) -> Lugar | None:
-        """The last entry of a window; None when the index ends in it."""
+    def _fin_de(
+        self, nula: bool, despues: Lugar | None, ventana: int, hasta: Lugar | None = None
+    ) -> Lugar | None:
+        """The last entry of a window; None when the index, or what is asked of it, ends in it."""
         fila = self._session.execute(
             text(
                 f"SELECT {self._orden.clave} AS clave, cliente_id FROM cartera"
-                f" WHERE {self._donde(nula, despues)} ORDER BY {self._por('')} OFFSET :salto LIMIT 1"
+                f" WHERE {self._donde(nula, despues, hasta)} ORDER BY {self._por('')} OFFSET :salto LIMIT 1"
             ),
-            {**self._valores, **self._desde(despues), "salto": ventana - 1},
+            {**self._valores, **_lugares(despues, hasta), "salto": ventana - 1},
         ).one_or_none()
         return None if fila is None else Lugar(fila.clave, fila.cliente_id)
 
-    def _todos(self, nula: bool, despues: Lugar | None, limite: int) -> list[FilaDeCartera] | None:
-        """The first of all hits, sorted; None when there are too many to sort."""
-        if self._texto:
-            origen = (
+    def _por_primeras(self, despues: Lugar, limite: int) -> list[FilaDeCartera]:
+        """The first by name of those that begin with something looked for."""
+        primeras = self._session.scalars(
+            text(
+                f"SELECT p.primera FROM cartera_primeras p WHERE {self._primeras()}"
+                " AND p.primera || '!' > :tras_clave ORDER BY p.primera"
+            ),
+            {**self._valores, **_lugares(despues, None)},
+        ).all()
+        sql = (
+            "SELECT v.cliente_id, v.clave, k.saldo_timbres, k.saldo_puntos, k.ultima_compra FROM"
+            " (SELECT v.* FROM unnest(CAST(:primeras AS text[])) p(primera), LATERAL"
+            f" (SELECT v.cliente_id, v.nombre AS clave FROM cartera v{self._con_texto()}"
+            f" WHERE {_POR_PRIMERA} AND (v.nombre, v.cliente_id) > (:tras_clave, :tras_id)"
+            f"{_tambien(self._indice + _de_v(self._fila) + self._en(_ENTERO))}"
+            f" ORDER BY v.nombre, v.cliente_id LIMIT :limite) v ORDER BY v.clave, v.cliente_id LIMIT :limite) v"
+            " JOIN cartera k ON k.cliente_id = v.cliente_id ORDER BY v.clave, v.cliente_id"
+        )
+        filas: list[FilaDeCartera] = []
+        # Names in order of their first words are in order.
+        for n in range(0, len(primeras), _PRIMERAS):
+            valores = {"primeras": list(primeras[n : n + _PRIMERAS]), "limite": limite - len(filas)}
+            filas += self._filas(sql, {**valores, **_lugares(despues, None)})
+            if len(filas) >= limite:
+                break
+        return filas
+
+    def _todos(
+        self, nula: bool, despues: Lugar | None, hasta: Lugar | None, limite: int
+    ) -> list[FilaDeCartera] | None:
+        """The first of all hits, sorted; None when there are too many to sort.
+
+        By name, without those that only begin with what is looked for: their ranges have been read.
+        """
+        origenes = []
+        if self._patrones:
+            origenes.append(
                 f"SELECT t.cliente_id FROM cartera_texto t WHERE {self._de_la_cuenta()} AND"
                 f" {' AND '.join(self._por_trigramas())} LIMIT :todos"
             )
+            if self._orden.clave != "nombre":
+                # A single word is in the first one: the text needs no look.
+                texto = self._en(_ENTERO) if len(self._patrones) > 1 else []
+                origenes.append(
+                    "SELECT v.cliente_id FROM cartera_primeras p CROSS JOIN LATERAL (SELECT v.cliente_id FROM cartera v"
+                    f" WHERE {_POR_PRIMERA}{_tambien(self._indice)} OFFSET 0) v{self._con_texto() if texto else ''}"
+                    f" WHERE {self._primeras()}{_tambien(texto)} LIMIT :todos"
+                )
         else:
-            origen = (
+            origenes.append(
                 "SELECT v.cliente_id FROM cartera v"
                 f" WHERE v.cuenta_id = :cuenta_id AND {' AND '.join(self._indice + _de_v(self._fila))} LIMIT :todos"
-                if self._indice or self._fila
-                else ""
             )
         clave = self._orden.clave
         condiciones = [
             "(SELECT contadas FROM n) < :todos",
             "v.cuenta_id = :cuenta_id",
             self._tras("v.", nula, despues),
+            *([_ANTES.format("v.")] if hasta else []),
             *self._indice,
             *_de_v(self._fila),
         ]
         # One statement, because finding is the dear part: whoever has no hit still answers how many there were.
         sql = (
-            f"WITH h AS MATERIALIZED ({origen}), n AS MATERIALIZED (SELECT count(*) AS contadas FROM h),"
+            f"WITH h AS MATERIALIZED ({' UNION '.join(f'({o})' for o in origenes)}),"
+            f" n AS MATERIALIZED (SELECT count(*) AS contadas FROM h),"
             f" f AS (SELECT v.cliente_id, v.{clave} AS clave, v.saldo_timbres, v.saldo_puntos, v.ultima_compra"
             f" FROM h JOIN cartera v ON v.cliente_id = h.cliente_id WHERE {' AND '.join(condiciones)}"
             f" ORDER BY {self._por('v.')} LIMIT :limite)"
             f" SELECT n.contadas, f.* FROM n LEFT JOIN f ON true ORDER BY {self._por('f.', 'clave')}"
         )
-        valores = {"todos": _TODOS, "limite": limite, **self._desde(despues)}
+        valores = {"todos": _TODOS, "limite": limite, **_lugares(despues, hasta)}
         filas = self._session.execute(text(sql), {**self._valores, **valores}).all()
         if filas[0].contadas >= _TODOS:
             return None
         return [_fila(r) for r in filas if r.cliente_id is not None]
+
+    def _con_texto(self) -> str:
+        if not self._patrones:
+            return ""
+        return " JOIN cartera_texto t ON t.cuenta_id = :cuenta_id AND t.cliente_id = v.cliente_id"
+
+    def _en(self, donde: str) -> list[str]:
+        """That all words are there."""
+        return [f"{donde} LIKE :p{n}" for n in range(len(self._patrones))]
+
+    def _primeras(self) -> str:
+        """First words with something looked for in them. Of one or two letters, those that begin with it."""
+        for n, patron in enumerate(self._patrones):
+            self._valores[f"q{n}"] = patron.removeprefix("% ")
+        alguna = " OR ".join(f"p.primera LIKE :q{n}" for n in range(len(self._patrones)))
+        return f"p.cuenta_id = :cuenta_id AND ({alguna})"
 
     def _de_la_cuenta(self) -> str:
         parte = self._session.scalar(_PARTE, {"cuenta_id": self._valores["cuenta_id"]})
@@ -183,22 +272,22 @@ class Consulta:
 
     def _por_trigramas(self) -> list[str]:
         """The words as conditions, of which the index is asked only for the rarest trigrams of each."""
-        palabras = [str(self._valores[f"p{n}"]) for n in range(len(self._texto))]
-        if all(len(palabra.strip("% ")) <= _TRIGRAMAS + 2 for palabra in palabras):
-            return self._texto
+        if all(len(palabra.strip("% ")) <= _TRIGRAMAS + 2 for palabra in self._patrones):
+            return self._en("t.resto")
         valores = {**self._valores, "muestra": _MUESTRA, "trigramas": list(self._trigramas)}
         raros = self._session.execute(_RAROS, valores).scalars().all()
         # Of each word, because those of one word come together and tell nothing of the others.
-        elegidos = {g for palabra in palabras for g in [g for g in raros if g in palabra][:_TRIGRAMAS]}
+        elegidos = {g for palabra in self._patrones for g in [g for g in raros if g in palabra][:_TRIGRAMAS]}
         condiciones = []
         for n, trigrama in enumerate(sorted(elegidos)):
             self._valores[f"g{n}"] = f"%{trigrama}%"
-            condiciones.append(f"t.texto LIKE :g{n}")
+            condiciones.append(f"t.resto LIKE :g{n}")
         # With something appended the text is no longer what is indexed: these are looked at row by row.
-        return condiciones + [c.replace("t.texto", "(t.texto || '')") for c in self._texto]
+        return condiciones + self._en("(t.resto || '')")
 
-    def _donde(self, nula: bool, despues: Lugar | None) -> str:
-        return f"cuenta_id = :cuenta_id AND {self._tras('', nula, despues)}"
+    def _donde(self, nula: bool, despues: Lugar | None, hasta: Lugar | None) -> str:
+        antes = f" AND {_ANTES.format('')}" if hasta else ""
+        return f"cuenta_id = :cuenta_id AND {self._tras('', nula, despues)}{antes}"
 
     def _tras(self, de: str, nula: bool, despues: Lugar | None) -> str:
         clave, signo = f"{de}{self._orden.clave}", "<" if self._orden.descendente else ">"
@@ -207,12 +296,6 @@ class Consulta:
         if despues is None:
             return f"{clave} IS NOT NULL"
         return f"({clave}, {de}cliente_id) {signo} (:tras_clave, :tras_id)"
-
-    def _desde(self, despues: Lugar | None) -> dict[str, Any]:
-        if despues is None:
-            return {}
-        valores: dict[str, Any] = {"tras_id": despues.cliente_id}
-        return valores if despues.clave is None else {**valores, "tras_clave": despues.clave}
 
     def _por(self, de: str, clave: str | None = None) -> str:
         sentido = " DESC" if self._orden.descendente else ""
@@ -231,8 +314,23 @@ def _fila(r: Any) -> FilaDeCartera:
     )
 
 
+def _lugares(despues: Lugar | None, hasta: Lugar | None) -> dict[str, Any]:
+    valores: dict[str, Any] = {}
+    if despues is not None:
+        valores["tras_id"] = despues.cliente_id
+        if despues.clave is not None:
+            valores["tras_clave"] = despues.clave
+    if hasta is not None:
+        valores |= {"hasta_clave": hasta.clave, "hasta_id": hasta.cliente_id}
+    return valores
+
+
 def _y(condiciones: Sequence[str]) -> str:
     return f" WHERE {' AND '.join(condiciones)}" if condiciones else ""
+
+
+def _tambien(condiciones: Sequence[str]) -> str:
+    return "".join(f" AND {c}" for c in condiciones)
 
 
 def _de_v(condiciones: Sequence[str]) -> list[str]:

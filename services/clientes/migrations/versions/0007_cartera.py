@@ -20,6 +20,14 @@ CREATE FUNCTION cartera_normal(t text) RETURNS text LANGUAGE sql IMMUTABLE STRIC
 CREATE FUNCTION cartera_telefono(t text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
     $$ SELECT regexp_replace(regexp_replace(t, '\D', '', 'g'), '^521?(\d{10})$', '\1') $$;
 
+-- What is sorted by, and its first word: what stands before the first space (or anything that sorts like one), unless
+-- the name is cut in it.
+CREATE FUNCTION cartera_nombre(t text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
+    $$ SELECT left(cartera_normal(btrim(t)), 80) $$;
+CREATE FUNCTION cartera_primera(nombre text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
+    $$ SELECT CASE WHEN length(nombre) < 80 OR nombre ~ '[\x01-\x20]' THEN substring(nombre from '^[^\x01-\x20]*')
+        ELSE '' END $$;
+
 -- 256 bits that say which trigrams may be in a text: a row that lacks one of a search is passed over in the index,
 -- without reading its text. hashtext is PostgreSQL's own: after a major upgrade run make reconstruir-cartera.
 CREATE FUNCTION cartera_bits(trigramas text[], OUT b1 bigint, OUT b2 bigint, OUT b3 bigint, OUT b4 bigint)
@@ -56,15 +64,32 @@ CREATE TABLE cartera (
     CONSTRAINT ck_cartera_saldos CHECK (saldo_timbres >= 0 AND saldo_puntos >= 0)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.02);
 
--- What is searched in: every field that the manual names, normalised, a space before each word.
+-- What is searched in: every field that the manual names, normalised, a space before each word. In parts, so that
+-- the lists of the trigram index are one CM's and some neighbours', not everybody's.
+-- A name's first word stands apart: by name all that begin alike are side by side, and are found in that order's index.
 CREATE TABLE cartera_texto (
-    cliente_id uuid NOT NULL,
     cuenta_id uuid NOT NULL,
-    texto text NOT NULL,
-    CONSTRAINT pk_cartera_texto PRIMARY KEY (cliente_id),
+    cliente_id uuid NOT NULL,
+    primera text COLLATE "C" NOT NULL,
+    resto text NOT NULL,
+    CONSTRAINT pk_cartera_texto PRIMARY KEY (cuenta_id, cliente_id),
     CONSTRAINT fk_cartera_texto_cliente_id FOREIGN KEY (cliente_id) REFERENCES clientes ON DELETE CASCADE
+) PARTITION BY HASH (cuenta_id);
+DO $$ BEGIN
+    FOR n IN 0..15 LOOP
+        EXECUTE format('CREATE TABLE cartera_texto_%s PARTITION OF cartera_texto FOR VALUES WITH (MODULUS 16, REMAINDER %s)'
+            ' WITH (autovacuum_vacuum_insert_scale_factor = 0.02)', n, n);
+    END LOOP;
+END $$;
+CREATE INDEX ix_cartera_texto_cuenta_id_resto ON cartera_texto USING gin (cuenta_id, resto gin_trgm_ops);
+
+-- The first words that a CM's clientes have.
+CREATE TABLE cartera_primeras (
+    cuenta_id uuid NOT NULL,
+    primera text COLLATE "C" NOT NULL,
+    CONSTRAINT pk_cartera_primeras PRIMARY KEY (cuenta_id, primera)
 );
-CREATE INDEX ix_cartera_texto_cuenta_id_texto ON cartera_texto USING gin (cuenta_id, texto gin_trgm_ops);
+CREATE INDEX ix_cartera_primeras_cuenta_id_primera ON cartera_primeras USING gin (cuenta_id, primera gin_trgm_ops);
 
 -- Balance of each CTI as timbrado told it last; `version` is its link of the account's chain.
 CREATE TABLE cartera_ctis (
@@ -107,38 +132,66 @@ DERIVAR = r"""
 -- Local fields of these clientes, from what `clientes` and `cartera_ctis` say. For every CM: whoever changed the row
 -- was let through by its policy, and nothing is answered.
 CREATE FUNCTION cartera_derivar(ids uuid[]) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE quien text := coalesce(current_setting('cm.cuenta', true), '');
+DECLARE
+    quien text := coalesce(current_setting('cm.cuenta', true), '');
+    cuentas uuid[];
+    dejadas text[];
 BEGIN
     PERFORM set_config('cm.cuenta', '*', true);
-    INSERT INTO cartera_texto AS t (cliente_id, cuenta_id, texto)
-    SELECT c.cliente_id, c.cuenta_id, ' ' || cartera_normal(concat_ws(' ', c.nic, c.cti, c.nombre, c.nombre_comercial,
-        c.rfc, c.correo, cartera_telefono(c.telefono),
-        c.representante ->> 'nombre', c.representante ->> 'correo',
-        cartera_telefono(c.representante ->> 'telefono'), cartera_telefono(c.representante ->> 'movil'),
-        c.financiero ->> 'nombre', c.financiero ->> 'correo',
-        cartera_telefono(c.financiero ->> 'telefono'), cartera_telefono(c.financiero ->> 'movil'),
-        c.tecnico ->> 'nombre', c.tecnico ->> 'correo',
-        cartera_telefono(c.tecnico ->> 'telefono'), cartera_telefono(c.tecnico ->> 'movil'),
-        (SELECT string_agg(k.cti, ' ' ORDER BY k.cti) FROM cartera_ctis k
-            WHERE k.cliente_id = c.cliente_id AND k.cti <> c.cti)))
-    FROM clientes c WHERE c.cliente_id = ANY(ids) ORDER BY c.cliente_id
-    ON CONFLICT (cliente_id) DO UPDATE SET cuenta_id = excluded.cuenta_id, texto = excluded.texto
-    WHERE (t.cuenta_id, t.texto) IS DISTINCT FROM (excluded.cuenta_id, excluded.texto);
+    -- What a name began with and may begin with no more.
+    SELECT array_agg(t.cuenta_id), array_agg(t.primera) INTO cuentas, dejadas
+    FROM clientes c JOIN cartera_texto t ON (t.cuenta_id, t.cliente_id) = (c.cuenta_id, c.cliente_id)
+    WHERE c.cliente_id = ANY(ids) AND t.primera <> cartera_primera(cartera_nombre(c.nombre));
+
+    INSERT INTO cartera_texto AS t (cuenta_id, cliente_id, primera, resto)
+    SELECT c.cuenta_id, c.cliente_id, p.primera, cartera_normal(concat_ws(' ', '', c.nic, c.cti))
+        || substr(cartera_normal(' ' || btrim(c.nombre)), CASE p.primera WHEN '' THEN 1 ELSE length(p.primera) + 2 END)
+        || cartera_normal(concat_ws(' ', '', c.nombre_comercial, c.rfc, c.correo, cartera_telefono(c.telefono),
+            c.representante ->> 'nombre', c.representante ->> 'correo',
+            cartera_telefono(c.representante ->> 'telefono'), cartera_telefono(c.representante ->> 'movil'),
+            c.financiero ->> 'nombre', c.financiero ->> 'correo',
+            cartera_telefono(c.financiero ->> 'telefono'), cartera_telefono(c.financiero ->> 'movil'),
+            c.tecnico ->> 'nombre', c.tecnico ->> 'correo',
+            cartera_telefono(c.tecnico ->> 'telefono'), cartera_telefono(c.tecnico ->> 'movil'),
+            (SELECT string_agg(k.cti, ' ' ORDER BY k.cti) FROM cartera_ctis k
+                WHERE k.cliente_id = c.cliente_id AND k.cti <> c.cti)))
+    FROM clientes c, LATERAL (SELECT cartera_primera(cartera_nombre(c.nombre)) AS primera) p
+    WHERE c.cliente_id = ANY(ids) ORDER BY c.cliente_id
+    ON CONFLICT (cuenta_id, cliente_id) DO UPDATE SET primera = excluded.primera, resto = excluded.resto
+    WHERE (t.primera, t.resto) IS DISTINCT FROM (excluded.primera, excluded.resto);
+
+    INSERT INTO cartera_primeras (cuenta_id, primera)
+    SELECT DISTINCT c.cuenta_id, cartera_primera(cartera_nombre(c.nombre)) FROM clientes c WHERE c.cliente_id = ANY(ids)
+    ORDER BY 1, 2 ON CONFLICT DO NOTHING;
+    -- Held until the end: nobody clears away a word that is in use from here on.
+    PERFORM FROM cartera_primeras p WHERE (p.cuenta_id, p.primera) IN (SELECT c.cuenta_id,
+        cartera_primera(cartera_nombre(c.nombre)) FROM clientes c WHERE c.cliente_id = ANY(ids))
+    ORDER BY p.cuenta_id, p.primera FOR KEY SHARE;
 
     INSERT INTO cartera AS k (cliente_id, cuenta_id, nic, nombre, alta, ultima_emision, favorito, baja, color,
         b1, b2, b3, b4)
-    SELECT c.cliente_id, c.cuenta_id, c.nic, left(cartera_normal(btrim(c.nombre)), 80), c.creado_en, c.ultima_emision,
+    SELECT c.cliente_id, c.cuenta_id, c.nic, cartera_nombre(c.nombre), c.creado_en, c.ultima_emision,
         c.favorito, c.baja, c.color, b.b1, b.b2, b.b3, b.b4
-    FROM clientes c JOIN cartera_texto t ON t.cliente_id = c.cliente_id,
-        LATERAL cartera_bits(show_trgm(t.texto)) b
+    FROM clientes c JOIN cartera_texto t ON (t.cuenta_id, t.cliente_id) = (c.cuenta_id, c.cliente_id),
+        LATERAL cartera_bits(show_trgm(t.primera || t.resto)) b
     WHERE c.cliente_id = ANY(ids) ORDER BY c.cliente_id
-    ON CONFLICT (cliente_id) DO UPDATE SET cuenta_id = excluded.cuenta_id, nic = excluded.nic,
+    ON CONFLICT (cliente_id) DO UPDATE SET nic = excluded.nic,
         nombre = excluded.nombre, alta = excluded.alta, ultima_emision = excluded.ultima_emision,
         favorito = excluded.favorito, baja = excluded.baja, color = excluded.color,
         b1 = excluded.b1, b2 = excluded.b2, b3 = excluded.b3, b4 = excluded.b4
-    WHERE (k.cuenta_id, k.nic, k.nombre, k.alta, k.ultima_emision, k.favorito, k.baja, k.color, k.b1, k.b2, k.b3, k.b4)
-        IS DISTINCT FROM (excluded.cuenta_id, excluded.nic, excluded.nombre, excluded.alta, excluded.ultima_emision,
+    WHERE (k.nic, k.nombre, k.alta, k.ultima_emision, k.favorito, k.baja, k.color, k.b1, k.b2, k.b3, k.b4)
+        IS DISTINCT FROM (excluded.nic, excluded.nombre, excluded.alta, excluded.ultima_emision,
         excluded.favorito, excluded.baja, excluded.color, excluded.b1, excluded.b2, excluded.b3, excluded.b4);
+
+    -- Nothing of an erased name stays. First the locks, then a look that sees what those who held them have written.
+    IF dejadas IS NOT NULL THEN
+        PERFORM FROM cartera_primeras p
+        WHERE (p.cuenta_id, p.primera) IN (SELECT * FROM unnest(cuentas, dejadas))
+        ORDER BY p.cuenta_id, p.primera FOR UPDATE;
+        DELETE FROM cartera_primeras p WHERE (p.cuenta_id, p.primera) IN (SELECT * FROM unnest(cuentas, dejadas))
+            AND NOT EXISTS (SELECT FROM cartera k WHERE k.cuenta_id = p.cuenta_id AND k.nombre >= p.primera
+                AND k.nombre < p.primera || '!');
+    END IF;
     PERFORM set_config('cm.cuenta', quien, true);
 END $$;
 
@@ -155,9 +208,9 @@ CREATE FUNCTION cartera_al_cambiar() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE cambiados uuid[];
 BEGIN
     SELECT array_agg(n.cliente_id) INTO cambiados FROM nuevas n JOIN viejas v ON v.cliente_id = n.cliente_id
-    WHERE (n.cuenta_id, n.nic, n.cti, n.nombre, n.nombre_comercial, n.rfc, n.telefono, n.correo, n.representante,
+    WHERE (n.nic, n.cti, n.nombre, n.nombre_comercial, n.rfc, n.telefono, n.correo, n.representante,
         n.financiero, n.tecnico, n.favorito, n.baja, n.color)
-        IS DISTINCT FROM (v.cuenta_id, v.nic, v.cti, v.nombre, v.nombre_comercial, v.rfc, v.telefono, v.correo,
+        IS DISTINCT FROM (v.nic, v.cti, v.nombre, v.nombre_comercial, v.rfc, v.telefono, v.correo,
         v.representante, v.financiero, v.tecnico, v.favorito, v.baja, v.color);
     IF cambiados IS NOT NULL THEN PERFORM cartera_derivar(cambiados); END IF;
     -- Stamping moves this each second: nothing else is worked out for it.

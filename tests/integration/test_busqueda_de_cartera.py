@@ -1,0 +1,161 @@
+"""The ways to a page of the cartera all give what looking at every cliente gives; first words come and go with names."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from threading import Thread
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Engine, text
+
+from services.clientes.domain.cartera import ORDENES, Filtros, Lugar, Orden, palabras_de
+from services.clientes.repository import Repositorio, busqueda
+from shared.persistence.uow import UnitOfWork
+from tests.integration.test_cartera import CM, HOY, OTRA, engine, uno
+
+__all__ = ["engine"]
+PRIMERAS = ("Transportes", "Autotransportes", "José", "Luis", "María", "Portes", "Ñandú", "4 Hermanos", "Sa")
+SEGUNDAS = ("Luis", "Mendoza", "Transportes", "del Norte", "Portes", "Zúñiga", "SA de CV")
+BUSCADAS = (
+    "transportes", "portes", "luis", "jose mendoza", "transportes zuniga", "sa", "m", "4", "norte", "nandu", "port luis",
+    "sa de cv", "nadie", "#1010", "luis luis", "s t",
+)  # fmt: skip
+
+
+@pytest.fixture
+def ventanas_de_juguete(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So small that every branch is taken with some hundred clientes."""
+    monkeypatch.setattr(busqueda, "_VENTANAS", ((5, 1), (25, 4)))
+    monkeypatch.setattr(busqueda, "_TODOS", 40)
+    monkeypatch.setattr(busqueda, "_PRIMERAS", 2)
+
+
+def _sembrar(engine: Engine, azar: random.Random, cuantos: int) -> None:
+    filas = [
+        {
+            "n": n,
+            "cuenta": CM if n % 7 else OTRA,
+            "nombre": " ".join([azar.choice(PRIMERAS), *azar.sample(SEGUNDAS, azar.randint(0, 2))]),
+            "comercial": azar.choice([None, None, "Luis y Portes", "Transportes"]),
+            "favorito": azar.random() < 0.2,
+            "baja": azar.random() < 0.1,
+            "saldo": azar.randint(0, 5),
+            "compra": azar.choice([None, HOY]),
+        }
+        for n in range(1001, 1001 + cuantos)
+    ]
+    with engine.begin() as conexion:
+        conexion.execute(
+            text(
+                "INSERT INTO clientes (cliente_id, cuenta_id, nic, cti, nombre, nombre_comercial, creado_en, favorito, baja)"
+                " VALUES (md5('c' || :n)::uuid, :cuenta, :n, 'CTI' || :n, :nombre, :comercial, now(), :favorito, :baja)"
+            ),
+            filas,
+        )
+        conexion.execute(
+            text("UPDATE cartera SET saldo_timbres = :saldo, ultima_compra = :compra WHERE nic = :n"), filas
+        )
+        conexion.execute(text("ANALYZE"))
+
+
+def _paginas(engine: Engine, orden: Orden, filtros: Filtros, limite: int) -> Iterator[UUID]:
+    despues: Lugar | None = None
+    while True:
+        with UnitOfWork(engine, Repositorio) as uow:
+            filas = uow.repo.buscar_en_cartera(CM, orden, filtros, despues, limite)
+        yield from (f.lugar.cliente_id for f in filas)
+        if len(filas) < limite:
+            return
+        despues = filas[-1].lugar
+
+
+def _debidas(engine: Engine, orden: Orden, filtros: Filtros) -> list[UUID]:
+    sentido = "DESC" if orden.descendente else "ASC"
+    condiciones = [
+        f"(' ' || t.primera || t.resto) LIKE :p{n}" for n, _ in enumerate(filtros.palabras.patrones)
+    ]
+    condiciones += ["k.favorito"] if filtros.favorito else []
+    condiciones += [] if filtros.baja is None else ["NOT k.baja"]
+    sql = (
+        "SELECT k.cliente_id FROM cartera k JOIN cartera_texto t USING (cuenta_id, cliente_id) WHERE k.cuenta_id = :c"
+        + "".join(f" AND {c}" for c in condiciones)
+        + f" ORDER BY k.{orden.clave} {sentido} NULLS LAST, k.cliente_id {sentido}"
+    )
+    valores: dict[str, Any] = {f"p{n}": p for n, p in enumerate(filtros.palabras.patrones)}
+    with engine.connect() as conexion:
+        return list(conexion.scalars(text(sql), {"c": CM, **valores}))
+
+
+@pytest.mark.usefixtures("ventanas_de_juguete")
+def test_todo_camino_da_lo_mismo_que_mirar_todo(engine: Engine) -> None:
+    """Each order, words and filters, page by page to the end."""
+    azar = random.Random(20261124)
+    _sembrar(engine, azar, 400)
+    for nombre, orden in ORDENES.items():
+        for q in BUSCADAS if nombre == "nombre" else azar.sample(BUSCADAS, 5):
+            filtros = Filtros(
+                palabras=palabras_de(q),
+                favorito=azar.choice([None, None, True]),
+                baja=azar.choice([False, None]),
+            )
+            limite = azar.choice([3, 7, 20])
+            halladas = list(_paginas(engine, orden, filtros, limite))
+            assert halladas == _debidas(engine, orden, filtros), (nombre, q, filtros, limite)
+
+
+def _primeras(engine: Engine) -> list[str]:
+    with engine.connect() as conexion:
+        return list(conexion.scalars(text("SELECT primera FROM cartera_primeras ORDER BY 1")))
+
+
+def _renombrar(engine: Engine, nic: int, nombre: str) -> None:
+    with engine.begin() as conexion:
+        conexion.execute(
+            text("UPDATE clientes SET nombre = :nombre WHERE nic = :nic"), {"nic": nic, "nombre": nombre}
+        )
+
+
+def test_una_primera_palabra_se_va_con_el_ultimo_que_la_lleva(engine: Engine) -> None:
+    """An erased name leaves nothing behind."""
+    for nic, nombre in ((1001, "Itzel Uno"), (1002, "ítzel"), (1003, "Otra")):
+        uno(engine, nic, nombre=nombre)
+    assert _primeras(engine) == ["itzel", "otra"]
+    _renombrar(engine, 1001, "Cambiada")
+    assert _primeras(engine) == ["cambiada", "itzel", "otra"]
+    _renombrar(engine, 1002, "Itzel Dos")
+    assert _primeras(engine) == ["cambiada", "itzel", "otra"]
+    _renombrar(engine, 1002, "Otra más")
+    assert _primeras(engine) == ["cambiada", "otra"]
+
+
+def test_una_primera_palabra_que_otro_empieza_a_usar_no_se_va(engine: Engine) -> None:
+    """Who renames the last one waits for who is adding another, and then sees it."""
+    uno(engine, 1001, nombre="Itzel Uno")
+    with engine.begin() as otra:
+        otra.execute(
+            text(
+                "INSERT INTO clientes (cliente_id, cuenta_id, nic, cti, nombre, creado_en)"
+                " VALUES (md5('2')::uuid, :cm, 1002, 'CTI2', 'Itzel Dos', now())"
+            ),
+            {"cm": CM},
+        )
+        hilo = Thread(target=_renombrar, args=(engine, 1001, "Cambiada"))
+        hilo.start()
+        hilo.join(1)
+        assert hilo.is_alive(), "the rename did not wait"
+    hilo.join(10)
+    assert _primeras(engine) == ["cambiada", "itzel"]
+
+
+def test_un_nombre_sin_espacios_y_largo_se_halla_por_su_final(engine: Engine) -> None:
+    """What is sorted by is cut; what is found is not."""
+    uno(engine, 1001, nombre="x" * 90 + "final")
+    uno(engine, 1002, nombre="Corta")
+    orden = ORDENES["nombre"]
+    with UnitOfWork(engine, Repositorio) as uow:
+        filas = uow.repo.buscar_en_cartera(CM, orden, Filtros(palabras=palabras_de("xfinal")), None, 5)
+    assert len(filas) == 1
+    assert _primeras(engine) == ["", "corta"]
