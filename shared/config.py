@@ -6,12 +6,15 @@ with one line that names it. Secrets come as files (`*_FILE`, `*_DIR`), never as
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 
-from environs import Env
+from environs import Env, EnvValidationError
+
+Red = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ class Settings:
     """The same for a bulk transfer: 50,000 rows with the longest ids take 6.5 MB."""
     http_max_body_importaciones: int
     """The same for a CSV of clientes: 100,000 rows with every field short take some 40 MB."""
+    proxies_de_confianza: tuple[Red, ...]
+    """Networks of the proxies in front of the gateway: their `X-Forwarded-For` and `-Proto` are believed, no others'."""
     token_private_key_file: Path | None
     """Ed25519 PEM with which clientes signs access tokens."""
     token_public_key_file: Path | None
@@ -94,6 +99,7 @@ def settings() -> Settings:
         http_max_body=env.int("HTTP_MAX_BODY", 4 * 1024 * 1024),
         http_max_body_masivas=env.int("HTTP_MAX_BODY_MASIVAS", 8 * 1024 * 1024),
         http_max_body_importaciones=env.int("HTTP_MAX_BODY_IMPORTACIONES", 48 * 1024 * 1024),
+        proxies_de_confianza=_redes(env, "PROXIES_DE_CONFIANZA"),
         token_private_key_file=_path(env, "TOKEN_PRIVATE_KEY_FILE"),
         token_public_key_file=_path(env, "TOKEN_PUBLIC_KEY_FILE"),
         dialectos_key_file=_path(env, "DIALECTOS_KEY_FILE"),
@@ -120,3 +126,14 @@ def settings() -> Settings:
 def _path(env: Env, name: str) -> Path | None:
     value = env.str(name, None)
     return Path(value) if value else None
+
+
+def _redes(env: Env, name: str) -> tuple[Red, ...]:
+    textos: list[str] = env.list(name, [])
+    try:
+        redes = tuple(ipaddress.ip_network(texto.strip()) for texto in textos if texto.strip())
+    except ValueError as exc:
+        raise EnvValidationError(f"{name}: {exc}", [str(exc)]) from exc
+    if any(red.prefixlen == 0 for red in redes):
+        raise EnvValidationError(f"{name}: a /0 would believe everybody", [name])
+    return redes

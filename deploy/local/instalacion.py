@@ -130,6 +130,7 @@ class Instalacion:
             variables["DATABASE_URL"] = self.base(servicio.nombre)
         if servicio.http:
             variables |= {"HTTP_HOST": "127.0.0.1", "HTTP_PORT": str(self.puertos["http"])}
+            variables["PROXIES_DE_CONFIANZA"] = os.environ.get("PROXIES_DE_CONFIANZA", "")
         if servicio.nombre == "clientes":
             # Without an SMTP server each mail is a file, so that its links can be followed.
             variables |= {"PORTAL_URL": self.url, "CORREO_DIR": str(self.dir / "correo")}

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from flask import current_app, g, request
 
+from services.gateway.llamante import direccion
 from shared.contracts.base import Req, Resp, Rpc
 from shared.errors import Codigo, DomainError
 from shared.messaging.rpc_client import RpcClient
@@ -78,7 +79,7 @@ def perfil_actual() -> Perfil:
 
 def ip() -> str:
     """Address of the caller."""
-    return request.remote_addr or ""
+    return direccion(request.environ) or ""
 
 
 def cliente() -> RpcClient:

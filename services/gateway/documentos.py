@@ -20,6 +20,7 @@ from werkzeug.http import parse_accept_header
 from services.gateway.contexto import CLAVE
 from services.gateway.errors import INVALIDOS
 from services.gateway.impresion.taller import taller
+from services.gateway.llamante import direccion
 from services.gateway.schemas import esquema_de
 from services.gateway.timbrado import App, Environ, Respuesta, credenciales, leer_json, protegida
 from shared.contracts import timbrado as c
@@ -58,7 +59,7 @@ class Documentos:
                 cti=cti,
                 contrasena=contrasena,
                 uuid_o_idd=ruta if uuid is None else str(uuid),
-                ip=environ.get("REMOTE_ADDR"),
+                ip=direccion(environ),
             ),
         )
         return acuse(hallado) if uuid is not None else comprobante(environ, hallado)
@@ -66,7 +67,7 @@ class Documentos:
     def _estado(self, environ: Environ, cti: str, contrasena: str, uuid: UUID) -> Respuesta:
         visto = self._cliente.llamar(
             c.CONSULTAR_ESTADO,
-            c.ConsultarEstado(cti=cti, contrasena=contrasena, uuid=uuid, ip=environ.get("REMOTE_ADDR")),
+            c.ConsultarEstado(cti=cti, contrasena=contrasena, uuid=uuid, ip=direccion(environ)),
         )
         return Respuesta(JSON, orjson.dumps(estado_en_json(visto)))
 
@@ -89,7 +90,7 @@ class Documentos:
                 cti=cti,
                 contrasena=contrasena,
                 uuid=uuid,
-                ip=environ.get("REMOTE_ADDR"),
+                ip=direccion(environ),
                 **datos,
             ),
         )

@@ -17,6 +17,7 @@ import orjson
 from services.gateway import dialects
 from services.gateway.batcher import Batcher
 from services.gateway.errors import problema
+from services.gateway.llamante import direccion
 from shared.contracts.timbrado import VALIDAR_CFDI, ResultadoDeTimbrado, SolicitudDeTimbrado
 from shared.errors import Codigo, DomainError, campo_invalido, cfdi_invalido
 from shared.messaging.rpc_client import RpcClient
@@ -109,7 +110,7 @@ def _solicitud(environ: Environ) -> SolicitudDeTimbrado:
         contrasena=contrasena,
         xml=xml,
         idd=idd,
-        ip=environ.get("REMOTE_ADDR"),
+        ip=direccion(environ),
         aplicacion=environ.get("HTTP_X_APLICACION"),
     )
 

@@ -52,7 +52,7 @@ def test_no_hay_secretos_escritos_ni_por_defecto() -> None:
         for variable in contenedor.get("environment", {}):
             es_secreto = re.search("PASSWORD|CLAVE|SECRET|_URL", variable)
             assert not es_secreto or variable.endswith("_FILE"), (nombre, variable)
-    assert set(re.findall(r"\$\{(\w+)", TEXTO)) == {"HTTP_PORT"}
+    assert set(re.findall(r"\$\{(\w+)", TEXTO)) == {"HTTP_PORT", "PROXIES_DE_CONFIANZA"}
 
 
 def test_solo_el_gateway_se_ve_y_solo_desde_esta_maquina() -> None:

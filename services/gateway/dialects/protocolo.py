@@ -19,6 +19,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from services.gateway.batcher import Batcher
 from services.gateway.errors import error_interno
+from services.gateway.llamante import direccion
 from shared.contracts.timbrado import RECUPERAR_TIMBRADO, ResultadoDeTimbrado, SolicitudDeTimbrado
 from shared.errors import Codigo, DomainError, campo_invalido, cfdi_invalido
 from shared.messaging.rpc_client import RpcClient
@@ -57,7 +58,7 @@ class Peticion:
         self.tipo: str = environ.get("CONTENT_TYPE", "")
         self.cuerpo: bytes = environ["wsgi.input"].read()
         #: Address of the application, as the server saw it.
-        self.ip: str | None = environ.get("REMOTE_ADDR")
+        self.ip: str | None = direccion(environ)
 
     def cabecera(self, nombre: str) -> str | None:
         """A header as text (UTF-8 where it is, else latin-1), or None."""

@@ -11,6 +11,7 @@ from flask_smorest import Blueprint
 
 from services.gateway.auth import COOKIE, requiere_perfil
 from services.gateway.contexto import llamar, perfil_actual
+from services.gateway.llamante import por_https
 from services.gateway.routes.perfiles import clave_opcional, limitar_contrasena
 from services.gateway.schemas import esquema_de
 from shared.contracts import clientes as c
@@ -94,7 +95,7 @@ class Verificaciones(MethodView):
                 acceso,
                 max_age=_SEMANA,
                 path="/",
-                secure=request.is_secure,
+                secure=por_https(request.environ),
                 httponly=True,
                 samesite="Strict",
             )

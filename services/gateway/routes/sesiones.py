@@ -23,6 +23,7 @@ from services.gateway.auth import CABECERA_CSRF, COOKIE, COOKIE_CSRF, publica, r
 from services.gateway.auth import dispositivo as dispositivo_de
 from services.gateway.contexto import ip, llamar, perfil_actual
 from services.gateway.limites import limitar, origen
+from services.gateway.llamante import por_https
 from services.gateway.schemas import Esquema, PaginaArgs, esquema_de, pagina_de
 from shared.contracts import clientes as c
 from shared.errors import Codigo, DomainError
@@ -199,7 +200,7 @@ def _en_cookies(sesion: c.Sesion) -> Any:
 
     @after_this_request
     def _(respuesta: Response) -> Response:
-        seguro = request.is_secure
+        seguro = por_https(request.environ)
         for nombre, valor, ruta, oculta in (
             (COOKIE, sesion.acceso, "/", True),
             (COOKIE_RENOVACION, sesion.renovacion, _RUTA_RENOVACION, True),

@@ -21,6 +21,7 @@ from typing import Any
 
 from services.gateway import service
 from services.gateway.app import crear_app
+from services.gateway.llamante import direccion
 from services.gateway.server import Frente
 from shared.config import settings
 
@@ -51,13 +52,24 @@ def _falla(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     raise ValueError("secreto interno")
 
 
+def _direccion(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    body = str(direccion(environ)).encode()
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+    return [body]
+
+
 class _Servidor(service.ServidorHttp):
     def get_wsgi_app(self) -> Frente:
         cliente: Any = _Cliente()
         self._cliente = cliente
         return Frente(
             crear_app(cliente, rutas=()),
-            {("POST", "/eco"): _eco, ("GET", "/lento"): _lento, ("GET", "/falla"): _falla},
+            {
+                ("POST", "/eco"): _eco,
+                ("GET", "/lento"): _lento,
+                ("GET", "/falla"): _falla,
+                ("GET", "/direccion"): _direccion,
+            },
             settings().http_max_body,
         )
 

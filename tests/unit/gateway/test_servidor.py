@@ -78,6 +78,21 @@ def test_sirve_y_conserva_la_conexion(lanzar: Lanzar, puerto: int) -> None:
             assert b"200 OK" in s.recv(65536)
 
 
+def test_la_direccion_de_quien_llama_tras_un_proxy(lanzar: Lanzar, puerto: int) -> None:
+    lanzar(PROXIES_DE_CONFIANZA="127.0.0.1, 10.0.0.0/8")
+    peticion = (
+        b"GET /direccion HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 1.1.1.1, 203.0.113.9\r\n"
+        b"X_Forwarded_For: 2.2.2.2\r\nX-Forwarded-For: 10.0.0.2\r\nConnection: close\r\n\r\n"
+    )
+    with _abrir(puerto) as s:
+        s.sendall(peticion)
+        assert _hasta_cerrar(s).endswith(b"\r\n\r\n203.0.113.9")
+    # By another way in it is whoever connects.
+    with socket.create_connection(("127.0.0.1", puerto), 15, source_address=("127.0.0.2", 0)) as s:
+        s.sendall(peticion)
+        assert _hasta_cerrar(s).endswith(b"\r\n\r\n127.0.0.2")
+
+
 def test_cuerpo_demasiado_grande(lanzar: Lanzar, puerto: int) -> None:
     lanzar()
     url = f"http://127.0.0.1:{puerto}/eco"
