@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from flask import current_app, g, request
 
+from services.gateway.claves import OBLIGATORIA, OPCIONAL, lee_clave
 from services.gateway.llamante import direccion
 from shared.contracts.base import Req, Resp, Rpc
 from shared.errors import Codigo, DomainError
@@ -107,6 +108,7 @@ def _quien_pide() -> Quien:
     return Quien("anonimo", "", ip()) if perfil is None else Quien("perfil", str(perfil.perfil_id), ip())
 
 
+@lee_clave(OBLIGATORIA)
 def clave_idempotencia(ambito: UUID | str | None = None) -> str:
     """The request's Idempotency-Key within its account, so that two accounts never collide.
 
@@ -121,3 +123,11 @@ def clave_idempotencia(ambito: UUID | str | None = None) -> str:
             errores={CLAVE: ["Es obligatoria: un UUID nuevo por operación."]},
         )
     return f"{ambito or actual().cuenta_id}:{valor}"
+
+
+@lee_clave(OPCIONAL)
+def clave_si_viene(ambito: UUID | str | None = None) -> str:
+    """The same where repeating is harmless: without the header each request is its own operation."""
+    if CLAVE in request.headers:
+        return clave_idempotencia(ambito)
+    return f"{ambito or actual().cuenta_id}:{uuid4()}"

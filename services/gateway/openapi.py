@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from flask_smorest import Api
 
 from services.gateway import openapi_dialectos
 from services.gateway.alcances import alcance_de
-from services.gateway.auth import CABECERA_CUENTA, COOKIE, publica
+from services.gateway.auth import CABECERA_CUENTA, COOKIE, publica, vista
+from services.gateway.claves import OBLIGATORIA, uso_de
 from services.gateway.contexto import CLAVE
 from services.gateway.cuenta_detenida import estados_de
 from services.gateway.errors import PROBLEMA
@@ -29,7 +31,8 @@ API de Cuenta Maestra: timbres, puntos, licencias y facturación de un distribui
 - Las fechas van en RFC 3339, en UTC.
 - Las listas aceptan `limite` y `cursor`, y con `Accept: text/csv` responden en CSV.
 - Los errores son `application/problem+json`: lea `code` en sus programas y muestre `detail` a las personas.
-- Las que mueven saldo piden `Idempotency-Key`. Al reintentar repita la misma: no se cobra dos veces.
+- Las que mueven saldo o crean algo exigen `Idempotency-Key`; otras la aceptan. Al reintentar repita la
+  misma: no se cobra dos veces.
 - Si usted administra varias cuentas, diga cuál en la cabecera `Cuenta`.
 - Un programa usa una llave de API de su cuenta (`POST /v1/llaves-api`) donde la operación diga `x-alcance`.
 """
@@ -60,6 +63,7 @@ ESQUEMAS_DE_SEGURIDAD: dict[str, dict[str, str]] = {
     },
 }
 
+_CLAVE = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"}
 CABECERAS: dict[str, dict[str, Any]] = {
     "Cuenta": {
         "in": "header",
@@ -71,9 +75,16 @@ CABECERAS: dict[str, dict[str, Any]] = {
     "IdempotencyKey": {
         "in": "header",
         "name": CLAVE,
+        "required": True,
+        "schema": _CLAVE,
+        "description": "Un UUID nuevo por operación; el mismo al reintentar. Sin ella: 400 `clave_requerida`.",
+    },
+    "IdempotencyKeyOpcional": {
+        "in": "header",
+        "name": CLAVE,
         "required": False,
-        "schema": {"type": "string", "minLength": 1, "maxLength": 200},
-        "description": "Obligatoria en lo que mueve saldo o crea algo que se vende: un UUID por operación.",
+        "schema": _CLAVE,
+        "description": "Opcional: con la misma, un reintento responde lo que respondió la primera vez.",
     },
 }
 
@@ -87,6 +98,9 @@ OPCIONES: dict[str, Any] = {
         "servers": [{"url": "/"}],
     },
 }
+
+#: `<uuid:perfil_id>` as Flask writes a parameter.
+_PARAMETRO = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
 
 _PAGINA = """<!doctype html>
 <html lang="es-MX"><head><meta charset="utf-8"><title>API de Cuenta Maestra</title>
@@ -114,6 +128,10 @@ class ApiCuentaMaestra(Api):  # type: ignore[misc]
 
     ERROR_SCHEMA = Problema
 
+    def __init__(self, app: Flask) -> None:
+        super().__init__(app)
+        self.aplicacion = app
+
     def _register_error_handlers(self) -> None:
         """Ours stand instead."""
 
@@ -138,13 +156,15 @@ def documento(api: ApiCuentaMaestra) -> dict[str, Any]:
     doc["components"]["schemas"].pop("PaginationMetadata", None)
     doc["components"].get("headers", {}).pop("PAGINATION", None)
     _arreglar(doc)
-    for metodos in doc["paths"].values():
+    claves = _claves(api.aplicacion)
+    for ruta, metodos in doc["paths"].items():
         for metodo, operacion in metodos.items():
             if metodo != "parameters":
                 _decir_alcance(metodo, operacion)
                 if "x-rol" in operacion:
                     operacion["x-estados"] = list(estados_de(metodo, bool(operacion.get("x-estados"))))
-                operacion["parameters"] = [*operacion.get("parameters", []), *_cabeceras(metodo, operacion)]
+                cabeceras = _cabeceras(operacion, claves.get((metodo, ruta)))
+                operacion["parameters"] = [*operacion.get("parameters", []), *cabeceras]
     return doc
 
 
@@ -190,11 +210,21 @@ def _decir_alcance(metodo: str, operacion: dict[str, Any]) -> None:
         operacion["security"] = [*operacion["security"], {"llave": []}]
 
 
-def _cabeceras(metodo: str, operacion: dict[str, Any]) -> list[dict[str, str]]:
-    """The headers that a session's routes read, which no schema tells."""
-    if "x-rol" not in operacion:
-        return []
-    nombres = ["Cuenta"] if metodo == "get" else ["Cuenta", "IdempotencyKey"]
+def _claves(app: Flask) -> dict[tuple[str, str], str]:
+    """How each of Flask's routes, by method and documented path, uses `Idempotency-Key`."""
+    return {
+        (metodo.lower(), _PARAMETRO.sub(r"{\1}", regla.rule)): uso
+        for regla in app.url_map.iter_rules()
+        for metodo in (regla.methods or set()) - {"HEAD", "OPTIONS"}
+        if (uso := uso_de(vista(app, regla.endpoint, metodo))) is not None
+    }
+
+
+def _cabeceras(operacion: dict[str, Any], clave: str | None) -> list[dict[str, str]]:
+    """The headers that a route reads, which no schema tells."""
+    nombres = ["Cuenta"] if "x-rol" in operacion else []
+    if clave is not None:
+        nombres.append("IdempotencyKey" if clave == OBLIGATORIA else "IdempotencyKeyOpcional")
     return [{"$ref": f"#/components/parameters/{nombre}"} for nombre in nombres]
 
 

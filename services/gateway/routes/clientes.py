@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import fields
 from typing import Any
-from uuid import uuid4
 
 import marshmallow as ma
 from flask import request
@@ -12,7 +11,7 @@ from flask.views import MethodView
 from flask_smorest import Blueprint
 
 from services.gateway.auth import requiere_sesion
-from services.gateway.contexto import CLAVE, actual, clave_idempotencia, llamar
+from services.gateway.contexto import actual, clave_idempotencia, clave_si_viene, llamar
 from services.gateway.schemas import Esquema, esquema_de
 from shared.contracts import clientes as c
 from shared.contracts import timbrado
@@ -182,7 +181,7 @@ def _contrasena(cliente: c.Cliente, clave: str) -> str | None:
 
 def _clave() -> str:
     """PATCH and PUT repeat without harm, so their Idempotency-Key is optional."""
-    return clave_idempotencia() if CLAVE in request.headers else f"{actual().cuenta_id}:{uuid4()}"
+    return clave_si_viene()
 
 
 def _nic(nic: int) -> int:

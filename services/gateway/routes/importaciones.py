@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from flask import Response, request, stream_with_context
 from flask.views import MethodView
@@ -13,7 +13,7 @@ from marshmallow import fields, validate
 
 from services.gateway import importaciones
 from services.gateway.auth import requiere_sesion
-from services.gateway.contexto import CLAVE, actual, clave_idempotencia, llamar
+from services.gateway.contexto import actual, clave_idempotencia, clave_si_viene, llamar
 from services.gateway.csv import responder_lista
 from services.gateway.schemas import Esquema, PaginaArgs, esquema_de, pagina_de
 from shared.contracts import clientes as c
@@ -152,7 +152,7 @@ class UnaImportacion(MethodView):
     def delete(self, importacion_id: UUID) -> Any:
         """Cancela lo que falta de una importación; lo ya importado se conserva."""
         yo = actual()
-        clave = clave_idempotencia() if CLAVE in request.headers else f"{yo.cuenta_id}:{uuid4()}"
+        clave = clave_si_viene()
         return llamar(
             c.CANCELAR_IMPORTACION,
             c.CancelarImportacion(

@@ -16,6 +16,7 @@ from flask_smorest import Blueprint
 from marshmallow import validate
 
 from services.gateway.auth import PERFIL, exigir, publica, requiere_perfil
+from services.gateway.claves import OPCIONAL, lee_clave
 from services.gateway.contexto import CLAVE, clave_idempotencia, ip, llamar, perfil_actual
 from services.gateway.limites import limitar, origen
 from services.gateway.schemas import Esquema, esquema_de
@@ -162,6 +163,7 @@ def limitar_contrasena() -> None:
     limitar("contrasena-en-sesion", str(perfil_actual().perfil_id), 10, 900.0)
 
 
+@lee_clave(OPCIONAL)
 def clave_opcional(que: str, de: str) -> str:
     """The caller's key, which is optional here, within what it asks; without one each request is its own.
 

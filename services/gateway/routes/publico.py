@@ -15,7 +15,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 import jwt
 import marshmallow as ma
@@ -26,7 +25,7 @@ from marshmallow import validate
 
 from services.gateway import auth
 from services.gateway.auth import publica
-from services.gateway.contexto import CLAVE, clave_idempotencia, ip, llamar
+from services.gateway.contexto import CLAVE, clave_si_viene, ip, llamar
 from services.gateway.limites import limitar, origen
 from services.gateway.schemas import esquema_de
 from shared.contracts import clientes as c
@@ -257,7 +256,7 @@ def pedir(datos: dict[str, Any], llave: str | None, sitio: str | None) -> Any:
         # A program that fills every field. It is told what everybody is, and nothing is done.
         return _formulario_vacio()
     ambito = f"publico:{llave or 'raiz'}"
-    clave = clave_idempotencia(ambito) if CLAVE in request.headers else f"{ambito}:{uuid4()}"
+    clave = clave_si_viene(ambito)
     return llamar(
         c.SOLICITAR_ALTA,
         c.SolicitarAlta(clave=clave, llave=llave, origen=sitio, origen_ip=ip(), **datos),
