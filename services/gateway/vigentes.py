@@ -42,6 +42,12 @@ _Clave = tuple[UUID, UUID]
 _Dicho = c.SesionVigente | None
 
 
+class _Vuelo(threading.Event):
+    """A question under way; set when `dicho` is the answer."""
+
+    dicho: _Dicho = None
+
+
 class Memoria:
     """What clientes said of each session, bounded; of requests with one session, one asks."""
 
@@ -51,7 +57,7 @@ class Memoria:
         self._dichos: OrderedDict[_Clave, tuple[float, _Dicho]] = OrderedDict()
         #: Apart, so that a flood of sessions that hold never pushes out one that ended.
         self._muertas: OrderedDict[UUID, float] = OrderedDict()
-        self._vuelos: dict[_Clave, threading.Event] = {}
+        self._vuelos: dict[_Clave, _Vuelo] = {}
         self._turno = threading.Lock()
         self._avisado = float("-inf")
 
@@ -64,13 +70,19 @@ class Memoria:
             vuelo = self._vuelos.get(clave)
             soy_yo = vuelo is None
             if vuelo is None:
-                vuelo = self._vuelos[clave] = threading.Event()
+                vuelo = self._vuelos[clave] = _Vuelo()
         if soy_yo:
             return self._preguntar(clave, vuelo, buscar)
         vuelo.wait(_ESPERA)
         with self._turno:
             sabida = self._sabida(clave)
-        return sabida[1] if sabida is not None else None
+        return sabida[1] if sabida is not None else vuelo.dicho
+
+    def olvidar(self, clave: _Clave) -> None:
+        """Ask anew: what is remembered, or is on its way, is older than the token that was just signed."""
+        with self._turno:
+            self._dichos.pop(clave, None)
+            self._vuelos.pop(clave, None)
 
     def matar(self, *sesiones: UUID) -> None:
         """These sessions ended: no answer that is on its way brings them back."""
@@ -89,9 +101,7 @@ class Memoria:
         hallada = self._dichos.get(clave)
         return hallada if hallada is not None and ahora < hallada[0] else None
 
-    def _preguntar(
-        self, clave: _Clave, vuelo: threading.Event, buscar: Callable[[], c.SesionVigente]
-    ) -> _Dicho:
+    def _preguntar(self, clave: _Clave, vuelo: _Vuelo, buscar: Callable[[], c.SesionVigente]) -> _Dicho:
         # From when it is asked: what is revoked during the call is not remembered for longer.
         hasta, dicho = self._reloj() + MEMORIA, None
         try:
@@ -100,11 +110,15 @@ class Memoria:
             self._avisar(exc)
         finally:
             with self._turno:
-                self._vuelos.pop(clave, None)
-                self._recordar(clave, hasta if dicho is not None else self._reloj() + A_CIEGAS, dicho)
+                # Forgotten meanwhile, it serves those who wait for it, and says an end for good.
+                if self._vuelos.get(clave) is vuelo or (dicho is not None and not dicho.vigente):
+                    self._recordar(clave, hasta if dicho is not None else self._reloj() + A_CIEGAS, dicho)
+                if self._vuelos.get(clave) is vuelo:
+                    del self._vuelos[clave]
                 sabida = self._sabida(clave)
+                vuelo.dicho = sabida[1] if sabida is not None else dicho
             vuelo.set()
-        return sabida[1] if sabida is not None else dicho
+        return vuelo.dicho
 
     def _recordar(self, clave: _Clave, hasta: float, dicho: _Dicho) -> None:
         if dicho is not None and not dicho.vigente:
@@ -153,6 +167,11 @@ def al_dia(perfil: Perfil) -> Perfil | None:
 def matar(*sesiones: UUID) -> None:
     """Sessions that this process ended die here at once, and elsewhere within `MEMORIA`."""
     _memoria().matar(*sesiones)
+
+
+def olvidar(sesion_id: UUID, perfil_id: UUID) -> None:
+    """A session was renewed: its new token is as new as clientes, so what it may is asked anew here at once."""
+    _memoria().olvidar((sesion_id, perfil_id))
 
 
 def crear() -> Memoria:

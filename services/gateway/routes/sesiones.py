@@ -163,6 +163,7 @@ class Renovaciones(MethodView):
         dada = (datos or {}).get("renovacion")
         renovacion = dada or _renovacion_de_cookie()
         sesion = llamar(c.RENOVAR_SESION, c.RenovarSesion(renovacion=renovacion, origen_ip=ip()))
+        vigentes.olvidar(sesion.sesion_id, sesion.perfil_id)
         return _sin_cache(sesion) if dada else _en_cookies(sesion)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from shared.contracts import clientes as c
 from shared.errors import Codigo, DomainError
 from tests.matriz_de_roles import concretar, documento
 
-from .conftest import CUENTA_A, ClienteDeMentira, Token
+from .conftest import CUENTA_A, ClienteDeMentira, Token, rutas_de_prueba
 
 CLAVE = (UUID(int=8), UUID(int=7))
 #: Renewing is the way back; and access is always taken away, also of a CM that stands still.
@@ -100,6 +101,80 @@ def test_what_ends_here_ends_at_once_whatever_was_on_its_way(app: Flask, reloj: 
 
     assert not memoria.ver(CLAVE, mientras).vigente
     assert not memoria.ver(CLAVE, dicho).vigente
+
+
+def test_a_renewal_asks_anew_at_once(rpc: ClienteDeMentira, con_sesion: dict[str, str]) -> None:
+    app = crear_app(rpc, rutas=("sesiones",))  # type: ignore[arg-type]
+    app.extensions["openapi"].register_blueprint(rutas_de_prueba())
+    app.extensions["sesiones"] = vigentes.Memoria(reloj=lambda: 1000.0)
+    http = app.test_client()
+    rpc.sesion = dicho("consulta")
+    assert http.get("/v1/cuenta", headers=con_sesion).json == {
+        "cuenta": CUENTA_A,
+        "rol": "consulta",
+        "ip": "127.0.0.1",
+    }
+    rpc.sesion = dicho("titular")
+    assert http.post("/v1/cosas", json={"nombre": "Ana"}, headers=con_sesion).status_code == 403, "remembered"
+    nueva = c.Sesion(
+        sesion_id=CLAVE[0], perfil_id=CLAVE[1], nombre="Ana", acceso="a", renovacion="r", expira_en=datetime.now(UTC)
+    )  # fmt: skip
+    rpc.respuesta = (nueva, False)
+    r = http.post("/v1/sesiones/renovaciones", json={"renovacion": "la-de-antes"})
+    assert r.status_code == 201
+    assert http.post("/v1/cosas", json={"nombre": "Ana"}, headers=con_sesion).status_code == 201
+    assert len(rpc.verificadas) == 2
+
+
+def test_what_was_asked_before_a_renewal_is_not_remembered_after_it() -> None:
+    memoria = vigentes.Memoria(reloj=lambda: 1000.0)
+
+    def mientras() -> c.SesionVigente:
+        memoria.olvidar(CLAVE)
+        return dicho("consulta")
+
+    def despues() -> str:
+        hallada = memoria.ver(CLAVE, lambda: dicho("titular"))
+        assert hallada is not None
+        return hallada.cuentas[0].rol
+
+    primera = memoria.ver(CLAVE, mientras)
+    assert primera is not None
+    assert primera.cuentas[0].rol == "consulta", "whoever asked before is answered"
+    assert despues() == "titular"
+
+
+def test_an_end_that_was_on_its_way_at_a_renewal_is_one() -> None:
+    memoria = vigentes.Memoria(reloj=lambda: 1000.0)
+
+    def mientras() -> c.SesionVigente:
+        memoria.olvidar(CLAVE)
+        return c.SesionVigente(vigente=False)
+
+    for buscar in (mientras, dicho):
+        hallada = memoria.ver(CLAVE, buscar)
+        assert hallada is not None
+        assert not hallada.vigente
+
+
+def test_of_two_questions_around_a_renewal_the_later_one_is_remembered() -> None:
+    memoria, entro, suelta = vigentes.Memoria(), threading.Event(), threading.Event()
+    dichos: list[Any] = []
+
+    def lenta() -> c.SesionVigente:
+        entro.set()
+        assert suelta.wait(10)
+        return dicho("consulta")
+
+    primera = threading.Thread(target=lambda: dichos.append(memoria.ver(CLAVE, lenta)))
+    primera.start()
+    assert entro.wait(10)
+    memoria.olvidar(CLAVE)
+    assert memoria.ver(CLAVE, lambda: dicho("titular")).cuentas[0].rol == "titular"  # type: ignore[union-attr]
+    suelta.set()
+    primera.join(10)
+    assert [x.cuentas[0].rol for x in dichos] == ["consulta"]
+    assert memoria.ver(CLAVE, lambda: dicho("operador")).cuentas[0].rol == "titular"  # type: ignore[union-attr]
 
 
 def test_of_many_requests_one_asks() -> None:
