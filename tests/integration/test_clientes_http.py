@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -250,3 +251,86 @@ def test_demasiados_intentos(montaje: Montaje) -> None:
         for _ in range(12)
     ]
     assert estados == [401] * 8 + [429] * 4
+
+
+def desde(http: FlaskClient, direccion: str, usuario: str, contrasena: str = CONTRASENA, **datos: Any) -> Any:
+    """A sign-in from an address."""
+    return http.post(
+        "/v1/sesiones",
+        json={"usuario": usuario, "contrasena": contrasena, **datos},
+        environ_base={"REMOTE_ADDR": direccion},
+    )
+
+
+def test_un_dispositivo_conocido_entra_mientras_otros_atacan_su_cuenta(
+    montaje: Montaje, raiz: c.CuentaMaestra
+) -> None:
+    rpc, http = montaje
+    perfil, _ = sembrar(rpc, raiz.cuenta_id)
+    navegador, ajeno = http.application.test_client(), http.application.test_client()
+    assert desde(navegador, "192.0.2.10", perfil.correo, modo="cookie").status_code == 201
+    assert (
+        desde(ajeno, "192.0.2.20", sembrar(rpc, raiz.cuenta_id)[0].correo, modo="cookie").status_code == 201
+    )
+    intentos = [desde(http, f"10.1.{n}.1", perfil.correo, "no es ésta").status_code for n in range(32)]
+    assert intentos == [401] * 30 + [429] * 2
+    atacante = "10.1.0.1"
+    negada = desde(http, "192.0.2.11", perfil.correo)
+    assert (negada.status_code, negada.json["code"]) == (429, "demasiados_intentos")
+    assert int(negada.headers["Retry-After"]) > 0
+    assert desde(ajeno, "192.0.2.11", perfil.correo, modo="cookie").status_code == 429, "another's device"
+    # The cookie alone makes it known: from a new place, and from where an attacker is.
+    galleta = navegador.get_cookie("cm_dispositivo", path="/v1/sesiones")
+    assert galleta is not None
+    for direccion in ("192.0.2.11", atacante):
+        dentro = desde(navegador, direccion, perfil.correo, modo="cookie")
+        assert (dentro.status_code, dentro.json["acceso"]) == (201, None), dentro.text
+    assert desde(http, "192.0.2.12", perfil.movil, dispositivo=galleta.value).status_code == 201
+    # Its own tries are counted by themselves, and it takes nothing back from the attackers.
+    suyos = [
+        desde(http, "192.0.2.12", perfil.correo, "no es ésta", dispositivo=galleta.value).status_code
+        for _ in range(11)
+    ]
+    assert suyos == [401] * 10 + [429]
+    assert desde(http, "10.1.40.1", perfil.correo, "no es ésta").status_code == 429
+
+
+def test_con_la_fila_de_argon2_llena_se_pide_volver_y_no_se_pierde_nada(
+    montaje: Montaje, raiz: c.CuentaMaestra
+) -> None:
+    rpc, http = montaje
+    correos = [sembrar(rpc, raiz.cuenta_id)[0].correo for _ in range(6)]
+    respuestas: list[Any] = []
+
+    def insistir(correo: str) -> None:
+        # As a portal does: when it is told to come back, it does.
+        for _ in range(200):
+            r = desde(http.application.test_client(use_cookies=False), "198.51.100.77", correo)
+            respuestas.append(r)
+            if r.status_code != 503:
+                return
+            time.sleep(0.02)
+
+    hilos = [threading.Thread(target=insistir, args=(correo,)) for correo in correos * 5]
+    for h in hilos:
+        h.start()
+    for h in hilos:
+        h.join(60)
+    assert {r.status_code for r in respuestas} == {201, 503}, "neither an error nor a lock-out"
+    dentro = [r for r in respuestas if r.status_code == 201]
+    assert len(dentro) == len(hilos), "everybody came in"
+    for r in respuestas:
+        if r.status_code == 503:
+            assert r.headers["Content-Type"] == "application/problem+json"
+            assert (r.json["code"], r.headers["Retry-After"]) == ("no_disponible", "2")
+            assert r.json["detail"] == (
+                "Hay demasiados inicios de sesión en este momento. Intente de nuevo en unos segundos."
+            )
+    # Each session that was told is there, and who was sent away counts against nobody behind that address.
+    sesion = {"Authorization": f"Bearer {dentro[0].json['acceso']}"}
+    yo: Any = http.get("/v1/perfiles/yo", headers=sesion).json
+    lista: Any = http.get("/v1/sesiones?limite=200", headers=sesion).json
+    suyas = {r.json["sesion_id"] for r in dentro if r.json["perfil_id"] == yo["perfil_id"]}
+    assert {x["sesion_id"] for x in lista["datos"]} == suyas
+    assert len(suyas) == 5
+    assert desde(http, "198.51.100.77", sembrar(rpc, raiz.cuenta_id)[0].correo).status_code == 201
