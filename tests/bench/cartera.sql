@@ -38,15 +38,15 @@ SELECT md5('b' || i)::uuid,
 FROM (SELECT i, g, n[1 + pg_temp.az(i * 19, 30)] AS n1, a[1 + least(pg_temp.az(i * 23, 50), pg_temp.az(i * 29, 50))] AS a1,
     a[1 + least(pg_temp.az(i * 31, 50), pg_temp.az(i * 37, 50))] AS a2, a[1 + pg_temp.az(i * 41, 50)] AS a3
     FROM nombres, generate_series(1::bigint, :grande + 10000 + :otros) i OFFSET 0) s;
-INSERT INTO cartera_texto SELECT c.cuenta_id, c.cliente_id, p.primera, cartera_normal(concat_ws(' ', '', nic, cti))
-    || substr(cartera_normal(' ' || nombre), length(p.primera) + 2) || cartera_normal(concat_ws(' ', '', rfc, correo,
+INSERT INTO cartera_texto SELECT c.cuenta_id, c.cliente_id, p.inicio, cartera_normal(concat_ws(' ', '', nic, cti))
+    || substr(cartera_normal(' ' || nombre), CASE p.inicio WHEN '' THEN 1 ELSE length(p.inicio) + 2 END) || cartera_normal(concat_ws(' ', '', rfc, correo,
     telefono, representante ->> 'nombre', representante ->> 'correo', representante ->> 'telefono'))
-FROM clientes c, LATERAL (SELECT cartera_primera(cartera_nombre(c.nombre)) AS primera) p;
-INSERT INTO cartera_primeras SELECT DISTINCT cuenta_id, primera FROM cartera_texto;
+FROM clientes c, LATERAL (SELECT cartera_inicio(cartera_nombre(c.nombre)) AS inicio) p;
+INSERT INTO cartera_inicios SELECT DISTINCT cuenta_id, inicio FROM cartera_texto;
 INSERT INTO cartera SELECT c.cliente_id, c.cuenta_id, c.nic, cartera_nombre(c.nombre), c.creado_en,
     pg_temp.az(nic * 3, 5000), pg_temp.az(nic * 5, 900000), 0, CASE WHEN pg_temp.az(nic * 7, 10) > 1 THEN
     timestamptz '2026-11-24' - pg_temp.az(nic * 11, 30000000) * interval '1 second' END, c.ultima_emision, c.favorito, c.baja, NULL,
     b.b1, b.b2, b.b3, b.b4
-FROM clientes c JOIN cartera_texto t USING (cuenta_id, cliente_id), LATERAL cartera_bits(show_trgm(t.primera || t.resto)) b;
+FROM clientes c JOIN cartera_texto t USING (cuenta_id, cliente_id), LATERAL cartera_bits(show_trgm(t.inicio || t.resto)) b;
 DO $$ DECLARE i text; BEGIN FOR i IN SELECT indexdef FROM guardados LOOP EXECUTE i; END LOOP; END $$;
 SET session_replication_role = origin;

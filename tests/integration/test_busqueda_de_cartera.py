@@ -17,20 +17,33 @@ from shared.persistence.uow import UnitOfWork
 from tests.integration.test_cartera import CM, HOY, OTRA, engine, uno
 
 __all__ = ["engine"]
-PRIMERAS = ("Transportes", "Autotransportes", "José", "Luis", "María", "Portes", "Ñandú", "4 Hermanos", "Sa")
+PRIMERAS = (
+    "Transportes",
+    "Autotransportes",
+    "José",
+    "Luis",
+    "María",
+    "Portes",
+    "Ñandú",
+    "4 Hermanos",
+    "Sa",
+    "Luis  Doble",
+)
 SEGUNDAS = ("Luis", "Mendoza", "Transportes", "del Norte", "Portes", "Zúñiga", "SA de CV")
 BUSCADAS = (
     "transportes", "portes", "luis", "jose mendoza", "transportes zuniga", "sa", "m", "4", "norte", "nandu", "port luis",
-    "sa de cv", "nadie", "#1010", "luis luis", "s t",
+    "sa de cv", "nadie", "#1010", "luis luis", "s t", "l y p", "y portes",
 )  # fmt: skip
 
 
 @pytest.fixture
 def ventanas_de_juguete(monkeypatch: pytest.MonkeyPatch) -> None:
     """So small that every branch is taken with some hundred clientes."""
-    monkeypatch.setattr(busqueda, "_VENTANAS", ((5, 1), (25, 4)))
+    monkeypatch.setattr(busqueda, "_VENTANA", 8)
+    monkeypatch.setattr(busqueda, "_BASTANTES", 3)
     monkeypatch.setattr(busqueda, "_TODOS", 40)
-    monkeypatch.setattr(busqueda, "_PRIMERAS", 2)
+    monkeypatch.setattr(busqueda, "_MUESTRA", 40)
+    monkeypatch.setattr(busqueda, "_INICIOS", 2)
 
 
 def _sembrar(engine: Engine, azar: random.Random, cuantos: int) -> None:
@@ -75,7 +88,7 @@ def _paginas(engine: Engine, orden: Orden, filtros: Filtros, limite: int) -> Ite
 def _debidas(engine: Engine, orden: Orden, filtros: Filtros) -> list[UUID]:
     sentido = "DESC" if orden.descendente else "ASC"
     condiciones = [
-        f"(' ' || t.primera || t.resto) LIKE :p{n}" for n, _ in enumerate(filtros.palabras.patrones)
+        f"(' ' || t.inicio || t.resto) LIKE :p{n}" for n, _ in enumerate(filtros.palabras.patrones)
     ]
     condiciones += ["k.favorito"] if filtros.favorito else []
     condiciones += [] if filtros.baja is None else ["NOT k.baja"]
@@ -106,9 +119,9 @@ def test_todo_camino_da_lo_mismo_que_mirar_todo(engine: Engine) -> None:
             assert halladas == _debidas(engine, orden, filtros), (nombre, q, filtros, limite)
 
 
-def _primeras(engine: Engine) -> list[str]:
+def _inicios(engine: Engine) -> list[str]:
     with engine.connect() as conexion:
-        return list(conexion.scalars(text("SELECT primera FROM cartera_primeras ORDER BY 1")))
+        return list(conexion.scalars(text("SELECT inicio FROM cartera_inicios ORDER BY 1")))
 
 
 def _renombrar(engine: Engine, nic: int, nombre: str) -> None:
@@ -118,27 +131,29 @@ def _renombrar(engine: Engine, nic: int, nombre: str) -> None:
         )
 
 
-def test_una_primera_palabra_se_va_con_el_ultimo_que_la_lleva(engine: Engine) -> None:
-    """An erased name leaves nothing behind."""
-    for nic, nombre in ((1001, "Itzel Uno"), (1002, "ítzel"), (1003, "Otra")):
+def test_lo_que_empieza_un_nombre_se_va_con_el_ultimo_que_lo_lleva(engine: Engine) -> None:
+    """An erased name leaves nothing behind; a name of one word is not that of those who begin with it."""
+    nombres = ((1001, "Itzel Ruiz Uno"), (1002, "ítzel  RUIZ"), (1003, "Itzel"), (1004, "ítzel ruiz dos"))
+    for nic, nombre in nombres:
         uno(engine, nic, nombre=nombre)
-    assert _primeras(engine) == ["itzel", "otra"]
-    _renombrar(engine, 1001, "Cambiada")
-    assert _primeras(engine) == ["cambiada", "itzel", "otra"]
-    _renombrar(engine, 1002, "Itzel Dos")
-    assert _primeras(engine) == ["cambiada", "itzel", "otra"]
+    assert _inicios(engine) == ["itzel", "itzel  ruiz", "itzel ruiz"]
+    _renombrar(engine, 1001, "Otra")
+    _renombrar(engine, 1002, "Itzel Ruiz Tres")
+    _renombrar(engine, 1003, "Otra")
+    assert _inicios(engine) == ["itzel ruiz", "otra"]
     _renombrar(engine, 1002, "Otra más")
-    assert _primeras(engine) == ["cambiada", "otra"]
+    _renombrar(engine, 1004, "Otra más aún")
+    assert _inicios(engine) == ["otra", "otra mas"]
 
 
-def test_una_primera_palabra_que_otro_empieza_a_usar_no_se_va(engine: Engine) -> None:
+def test_lo_que_otro_empieza_a_usar_no_se_va(engine: Engine) -> None:
     """Who renames the last one waits for who is adding another, and then sees it."""
     uno(engine, 1001, nombre="Itzel Uno")
     with engine.begin() as otra:
         otra.execute(
             text(
                 "INSERT INTO clientes (cliente_id, cuenta_id, nic, cti, nombre, creado_en)"
-                " VALUES (md5('2')::uuid, :cm, 1002, 'CTI2', 'Itzel Dos', now())"
+                " VALUES (md5('2')::uuid, :cm, 1002, 'CTI2', 'Itzel Uno Dos', now())"
             ),
             {"cm": CM},
         )
@@ -147,7 +162,7 @@ def test_una_primera_palabra_que_otro_empieza_a_usar_no_se_va(engine: Engine) ->
         hilo.join(1)
         assert hilo.is_alive(), "the rename did not wait"
     hilo.join(10)
-    assert _primeras(engine) == ["cambiada", "itzel"]
+    assert _inicios(engine) == ["cambiada", "itzel uno"]
 
 
 def test_un_nombre_sin_espacios_y_largo_se_halla_por_su_final(engine: Engine) -> None:
@@ -158,4 +173,4 @@ def test_un_nombre_sin_espacios_y_largo_se_halla_por_su_final(engine: Engine) ->
     with UnitOfWork(engine, Repositorio) as uow:
         filas = uow.repo.buscar_en_cartera(CM, orden, Filtros(palabras=palabras_de("xfinal")), None, 5)
     assert len(filas) == 1
-    assert _primeras(engine) == ["", "corta"]
+    assert _inicios(engine) == ["", "corta"]

@@ -252,7 +252,7 @@ def test_raros_y_comunes_dan_lo_mismo_que_mirar_todo(engine: Engine) -> None:
         normal = palabras_de(q)
         for orden in ("nombre", "alta_antigua"):
             clave = ORDENES[orden].clave
-            condiciones = " AND ".join(f"(' ' || t.primera || t.resto) LIKE :p{n}" for n in range(len(normal.patrones)))
+            condiciones = " AND ".join(f"(' ' || t.inicio || t.resto) LIKE :p{n}" for n in range(len(normal.patrones)))
             with engine.connect() as conexion:
                 debido = list(
                     conexion.scalars(
@@ -304,7 +304,7 @@ def test_reconstruir_deja_lo_mismo(engine: Engine) -> None:
         with engine.connect() as conexion:
             return [
                 list(conexion.execute(text(f"SELECT * FROM {tabla} ORDER BY 1")))
-                for tabla in ("cartera", "cartera_texto", "cartera_primeras", "cartera_ctis")
+                for tabla in ("cartera", "cartera_texto", "cartera_inicios", "cartera_ctis")
             ]
 
     with engine.connect() as conexion:
@@ -321,7 +321,7 @@ def test_reconstruir_deja_lo_mismo(engine: Engine) -> None:
             )
         )
         conexion.execute(text("UPDATE cartera_ctis SET saldo = 777, version = 1000 WHERE cti LIKE 'CTI%'"))
-        conexion.execute(text("UPDATE cartera_texto SET primera = 'otra', resto = ' nada'"))
+        conexion.execute(text("UPDATE cartera_texto SET inicio = 'otra', resto = ' nada'"))
         conexion.execute(text("DELETE FROM cartera WHERE nic = 1009"))
     with UnitOfWork(engine, Repositorio) as uow:
         previas = uow.repo.versiones_de_cartera(None, 100)

@@ -96,23 +96,35 @@ class Previas:
 def palabras_de(normal: str) -> Palabras:
     """Words of a normalised text. Phones and RFC are joined first, as they are stored. Raises `datos_invalidos`.
 
-    Three characters or more are found anywhere; one or two only where a word begins.
+    Three letters or digits in a row are found anywhere; less (`h&m`) only where a word begins. Signs alone are no word.
     """
     texto = _MILES.sub("", normal)
     texto = _RFC.sub(r"\1\2\3", texto)
     texto = _TELEFONO.sub(lambda m: " " + _PAIS.sub(r"\1", re.sub(r"\D", "", m[0])) + " ", texto)
-    palabras = list(dict.fromkeys(texto.replace("#", " ").split()))
+    palabras = [p for p in dict.fromkeys(texto.replace("#", " ").split()) if any(c.isalnum() for c in p)]
     if len(palabras) > MAX_PALABRAS:
         raise campo_invalido("q", f"Busque a lo más {MAX_PALABRAS} palabras.")
     patrones, trigramas = [], set()
     for palabra in palabras:
-        escapada = re.sub(r"([\\%_])", r"\\\1", palabra)
-        patrones.append(f"%{escapada}%" if len(palabra) > 2 else f"% {escapada}%")
-        for letras in re.findall(r"[a-z0-9]+", palabra):
-            trigramas |= {letras[i : i + 3] for i in range(len(letras) - 2)}
-        if len(palabra) <= 2 and re.fullmatch(r"[a-z0-9]+", palabra):
-            trigramas.add(f" {palabra}".rjust(3))
+        tramos = re.findall(r"[^\W_]+", palabra)
+        if max(map(len, tramos)) > 2:
+            patrones.append(f"%{_escapar(palabra)}%")
+            trigramas |= {t[i : i + 3] for t in tramos if t.isascii() for i in range(len(t) - 2)}
+        else:
+            desde_letra = palabra[palabra.index(tramos[0]) :]
+            patrones.append(f"% {_escapar(desde_letra)}%")
+            if tramos[0].isascii():
+                trigramas |= _del_principio(tramos[0], entera=desde_letra != tramos[0])
     return Palabras(tuple(patrones), tuple(sorted(trigramas)))
+
+
+def _escapar(palabra: str) -> str:
+    return re.sub(r"([\\%_])", r"\\\1", palabra)
+
+
+def _del_principio(letras: str, *, entera: bool) -> set[str]:
+    """The trigrams of a word that begins with one or two letters, or has no more: two spaces come before, one after."""
+    return {f" {letras}".rjust(3)} | ({f" {letras} "[-3:]} if entera else set())
 
 
 def huella_de_busqueda(*partes: Any) -> str:

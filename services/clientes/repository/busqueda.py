@@ -5,8 +5,8 @@ A page is found in `cartera`, in one of its indexes, and shown from `clientes`. 
   the likely ones are read. A window of it is looked at before anything else.
 - rare: all hits by the index of the text (or a label's, or a balance's), sorted. Bounded: more than `_TODOS` are not
   rare, and the walk goes on.
-A name's first word is not in the index of the text: those that begin alike are a range of the names' index. So by name,
-where they are side by side and a walk might pass all others first, the page begins with their ranges.
+A name's first two words are not in the index of the text: names that begin alike are a range of the names' index. So by
+name, where they are side by side and a walk might pass all others first, the page begins with their ranges.
 The planner could not choose: it knows nothing of how often an infix occurs in one CM.
 """
 
@@ -20,32 +20,37 @@ from sqlalchemy import text
 
 from services.clientes.domain.cartera import FilaDeCartera, Filtros, Lugar, Orden
 
-#: Entries of the order's index looked at first, and then, each with the hits in it from which walking on is cheaper
-#: than finding and sorting all; all entries that are left.
-_VENTANAS = ((1_000, 1), (16_000, 10))
+#: Entries of the order's index looked at first, and the hits in them from which walking on is surely cheaper than
+#: finding and sorting all; all entries that are left.
+_VENTANA = 1_000
+_BASTANTES = 10
 _RESTO = 2**31
 #: Of a word's trigrams so many are asked of the index, the rarest among so many clientes.
 _TRIGRAMAS = 3
 _MUESTRA = 200
-#: First words of which the ranges are read in one statement.
-_PRIMERAS = 16
+#: Beginnings of names of which the ranges are read in one statement.
+_INICIOS = 16
 #: Hits that are still sorted all.
-_TODOS = 6_000
+_TODOS = 3_000
+#: With so many hits among them there are too many to sort.
+_COMUN = 3
 #: The index reads the list of each trigram that it is asked for: of a mail's twenty the common ones cost the most and
 #: tell the least. How common, a few clientes of the CM tell, always the same ones, whose pages are at hand.
-_RAROS = text(
-    "WITH m AS MATERIALIZED (SELECT resto FROM cartera_texto WHERE cuenta_id = :cuenta_id LIMIT :muestra)"
-    " SELECT g FROM unnest(CAST(:trigramas AS text[])) g"
-    " ORDER BY (SELECT count(*) FROM m WHERE strpos(m.resto, g) > 0), g"
+_MUESTREO = (
+    "WITH m AS MATERIALIZED (SELECT t.inicio, t.resto FROM cartera_texto t WHERE t.cuenta_id = :cuenta_id"
+    " ORDER BY t.cliente_id LIMIT :muestra)"
+    " SELECT g.g, (SELECT count(*) FROM m t WHERE {}) AS halladas FROM unnest(CAST(:trigramas AS text[])) g(g)"
+    " ORDER BY (SELECT count(*) FROM m WHERE strpos(m.resto, g.g) > 0), g.g"
 )
 #: Part of all clientes from which a CM's own list in the index of the text costs more than the hits of others do.
 _GRANDE = 0.1
 _PARTE = text(
-    "SELECT coalesce(sum(f), 0) FROM pg_stats s, unnest(s.most_common_vals::text::uuid[], s.most_common_freqs) m(v, f)"
+    "SELECT coalesce(sum(f), 0) AS parte, (SELECT tableoid::regclass::text FROM cartera_texto WHERE cuenta_id = :cuenta_id"
+    " ORDER BY cliente_id LIMIT 1) AS tabla"
+    " FROM pg_stats s, unnest(s.most_common_vals::text::uuid[], s.most_common_freqs) m(v, f)"
     " WHERE s.schemaname = 'public' AND s.tablename = 'cartera' AND s.attname = 'cuenta_id' AND v = :cuenta_id"
 )
-_ENTERO = "(' ' || t.primera || t.resto)"
-_POR_PRIMERA = "v.cuenta_id = :cuenta_id AND v.nombre >= p.primera AND v.nombre < p.primera || '!'"
+_ENTERO = "(' ' || t.inicio || t.resto)"
 _ANTES = "({0}nombre, {0}cliente_id) <= (:hasta_clave, :hasta_id)"
 _SOMBRA = ("b1", "b2", "b3", "b4", "favorito", "baja", "color")
 
@@ -61,6 +66,7 @@ class Consulta:
         self._fila: list[str] = []
         self._patrones: list[str] = []
         self._trigramas: tuple[str, ...] = ()
+        self._raros: list[str] = []
         self._etiquetas(filtros)
         self._palabras(filtros)
         for campo, (desde, hasta) in (("saldo_timbres", filtros.timbres), ("saldo_puntos", filtros.puntos)):
@@ -100,48 +106,28 @@ class Consulta:
 
     def tramo(self, nula: bool, despues: Lugar | None, limite: int) -> list[FilaDeCartera]:
         """Hits with a key, or those without one, after a place."""
-        lugar, filas, probada = despues, list[FilaDeCartera](), not self._selectivo
-        for ventana, bastantes in _VENTANAS:
-            halladas = self._recorrer(nula, lugar, ventana, limite - len(filas))
-            filas += halladas
-            if len(filas) >= limite:
-                return filas
-            fin = self._fin_de(nula, lugar, ventana)
-            if fin is None:
-                return filas
-            lugar = fin
-            if self._orden.clave == "nombre" and self._patrones:
-                return filas + self._por_nombre(lugar, limite - len(filas))
-            if not probada and len(halladas) < bastantes:
-                probada = True
-                todas = self._todos(nula, despues, None, limite)
-                if todas is not None:
-                    return todas
-            if probada:
-                break
+        filas = self._recorrer(nula, despues, _VENTANA, limite)
+        fin = self._fin_de(nula, despues, _VENTANA) if len(filas) < limite else None
+        if fin is None:
+            return filas
+        if self._selectivo and len(filas) < _BASTANTES and not self._es_comun():
+            if self._patrones and self._orden.clave == "nombre":
+                return filas + self._por_nombre(fin, limite - len(filas))
+            todas = self._todos(nula, despues, None, limite)
+            if todas is not None:
+                return todas
         # Too many to sort: the walk ends by itself where the page is full.
-        return filas + self._recorrer(nula, lugar, _RESTO, limite - len(filas))
+        return filas + self._recorrer(nula, fin, _RESTO, limite - len(filas))
 
     def _por_nombre(self, despues: Lugar, limite: int) -> list[FilaDeCartera]:
         """The first hits by name: those that begin with what is looked for, and up to the last of them the others."""
-        juntas = self._por_primeras(despues, limite)
+        juntas = self._por_inicios(despues, limite)
         hasta = juntas[-1].lugar if len(juntas) == limite else None
-        otras = self._hasta(despues, hasta, limite)
+        otras = self._todos(False, despues, hasta, limite)
+        if otras is None:
+            otras = self._recorrer(False, despues, _RESTO, limite, hasta)
         unas = {f.lugar.cliente_id: f for f in (*juntas, *otras)}.values()
         return sorted(unas, key=lambda f: (f.lugar.clave, f.lugar.cliente_id))[:limite]
-
-    def _hasta(self, despues: Lugar, hasta: Lugar | None, limite: int) -> list[FilaDeCartera]:
-        """Hits between two places; of those that begin with what is looked for perhaps none."""
-        ventana, bastantes = _VENTANAS[-1]
-        filas = self._recorrer(False, despues, ventana, limite, hasta)
-        fin = self._fin_de(False, despues, ventana, hasta) if len(filas) < limite else None
-        if fin is None:
-            return filas
-        if len(filas) < bastantes:
-            todas = self._todos(False, despues, hasta, limite)
-            if todas is not None:
-                return todas
-        return filas + self._recorrer(False, fin, _RESTO, limite - len(filas), hasta)
 
     def _recorrer(
         self, nula: bool, despues: Lugar | None, ventana: int, limite: int, hasta: Lugar | None = None
@@ -159,42 +145,48 @@ class Consulta:
         )
         return self._filas(sql, {"ventana": ventana, "limite": limite, **_lugares(despues, hasta)})
 
-    def _fin_de(
-        self, nula: bool, despues: Lugar | None, ventana: int, hasta: Lugar | None = None
-    ) -> Lugar | None:
-        """The last entry of a window; None when the index, or what is asked of it, ends in it."""
+    def _fin_de(self, nula: bool, despues: Lugar | None, ventana: int) -> Lugar | None:
+        """The last entry of a window; None when the index ends in it."""
         fila = self._session.execute(
             text(
                 f"SELECT {self._orden.clave} AS clave, cliente_id FROM cartera"
-                f" WHERE {self._donde(nula, despues, hasta)} ORDER BY {self._por('')} OFFSET :salto LIMIT 1"
+                f" WHERE {self._donde(nula, despues, None)} ORDER BY {self._por('')} OFFSET :salto LIMIT 1"
             ),
-            {**self._valores, **_lugares(despues, hasta), "salto": ventana - 1},
+            {**self._valores, **_lugares(despues, None), "salto": ventana - 1},
         ).one_or_none()
         return None if fila is None else Lugar(fila.clave, fila.cliente_id)
 
-    def _por_primeras(self, despues: Lugar, limite: int) -> list[FilaDeCartera]:
+    def _por_inicios(self, despues: Lugar, limite: int) -> list[FilaDeCartera]:
         """The first by name of those that begin with something looked for."""
-        primeras = self._session.scalars(
+        inicios = self._session.execute(
             text(
-                f"SELECT p.primera FROM cartera_primeras p WHERE {self._primeras()}"
-                " AND p.primera || '!' > :tras_clave ORDER BY p.primera"
+                f"SELECT p.inicio, p.fin FROM cartera_inicios p WHERE {self._inicios()} AND p.fin > :tras_clave"
+                " ORDER BY p.inicio"
             ),
             {**self._valores, **_lugares(despues, None)},
         ).all()
+        # The place is no condition of the index: it would start from there, and pass all that come before the range.
         sql = (
             "SELECT v.cliente_id, v.clave, k.saldo_timbres, k.saldo_puntos, k.ultima_compra FROM"
-            " (SELECT v.* FROM unnest(CAST(:primeras AS text[])) p(primera), LATERAL"
+            " (SELECT v.* FROM unnest(CAST(:inicios AS text[]), CAST(:fines AS text[])) p(inicio, fin), LATERAL"
             f" (SELECT v.cliente_id, v.nombre AS clave FROM cartera v{self._con_texto()}"
-            f" WHERE {_POR_PRIMERA} AND (v.nombre, v.cliente_id) > (:tras_clave, :tras_id)"
+            " WHERE v.cuenta_id = :cuenta_id AND v.nombre >= greatest(p.inicio, :tras_clave) AND v.nombre < p.fin"
+            " AND NOT (v.nombre = :tras_clave AND v.cliente_id <= :tras_id)"
             f"{_tambien(self._indice + _de_v(self._fila) + self._en(_ENTERO))}"
             f" ORDER BY v.nombre, v.cliente_id LIMIT :limite) v ORDER BY v.clave, v.cliente_id LIMIT :limite) v"
             " JOIN cartera k ON k.cliente_id = v.cliente_id ORDER BY v.clave, v.cliente_id"
         )
         filas: list[FilaDeCartera] = []
-        # Names in order of their first words are in order.
-        for n in range(0, len(primeras), _PRIMERAS):
-            valores = {"primeras": list(primeras[n : n + _PRIMERAS]), "limite": limite - len(filas)}
-            filas += self._filas(sql, {**valores, **_lugares(despues, None)})
+        # Names in order of their beginnings are in order.
+        for n in range(0, len(inicios), _INICIOS):
+            lote = inicios[n : n + _INICIOS]
+            valores = {
+                "inicios": [i.inicio for i in lote],
+                "fines": [i.fin for i in lote],
+                "limite": limite - len(filas),
+                **_lugares(despues, None),
+            }
+            filas += self._filas(sql, valores)
             if len(filas) >= limite:
                 break
         return filas
@@ -208,17 +200,16 @@ class Consulta:
         """
         origenes = []
         if self._patrones:
+            de_donde, cuya = self._de_la_cuenta()
             origenes.append(
-                f"SELECT t.cliente_id FROM cartera_texto t WHERE {self._de_la_cuenta()} AND"
-                f" {' AND '.join(self._por_trigramas())} LIMIT :todos"
+                f"SELECT t.cliente_id FROM {de_donde} t WHERE {cuya} AND {' AND '.join(self._por_trigramas())} LIMIT :todos"
             )
             if self._orden.clave != "nombre":
-                # A single word is in the first one: the text needs no look.
-                texto = self._en(_ENTERO) if len(self._patrones) > 1 else []
+                # Of several words one is there; the others, only probably.
                 origenes.append(
-                    "SELECT v.cliente_id FROM cartera_primeras p CROSS JOIN LATERAL (SELECT v.cliente_id FROM cartera v"
-                    f" WHERE {_POR_PRIMERA}{_tambien(self._indice)} OFFSET 0) v{self._con_texto() if texto else ''}"
-                    f" WHERE {self._primeras()}{_tambien(texto)} LIMIT :todos"
+                    "SELECT v.cliente_id FROM cartera_inicios p CROSS JOIN LATERAL (SELECT v.cliente_id FROM cartera v"
+                    " WHERE v.cuenta_id = :cuenta_id AND v.nombre >= p.inicio AND v.nombre < p.fin"
+                    f"{_tambien(self._indice)} OFFSET 0) v WHERE {self._inicios()} LIMIT :todos"
                 )
         else:
             origenes.append(
@@ -234,13 +225,16 @@ class Consulta:
             *self._indice,
             *_de_v(self._fila),
         ]
+        # So the text is looked at last, in order, until the page is full.
+        texto = self._en(_ENTERO) if len(self._patrones) > 1 else []
         # One statement, because finding is the dear part: whoever has no hit still answers how many there were.
         sql = (
             f"WITH h AS MATERIALIZED ({' UNION '.join(f'({o})' for o in origenes)}),"
             f" n AS MATERIALIZED (SELECT count(*) AS contadas FROM h),"
-            f" f AS (SELECT v.cliente_id, v.{clave} AS clave, v.saldo_timbres, v.saldo_puntos, v.ultima_compra"
-            f" FROM h JOIN cartera v ON v.cliente_id = h.cliente_id WHERE {' AND '.join(condiciones)}"
-            f" ORDER BY {self._por('v.')} LIMIT :limite)"
+            f" f AS (SELECT v.* FROM (SELECT v.cliente_id, v.{clave} AS clave, v.saldo_timbres, v.saldo_puntos,"
+            f" v.ultima_compra FROM h JOIN cartera v ON v.cliente_id = h.cliente_id WHERE {' AND '.join(condiciones)}"
+            f" ORDER BY {self._por('v.')} OFFSET 0) v{self._con_texto() if texto else ''}{_y(texto)}"
+            f" ORDER BY {self._por('v.', 'clave')} LIMIT :limite)"
             f" SELECT n.contadas, f.* FROM n LEFT JOIN f ON true ORDER BY {self._por('f.', 'clave')}"
         )
         valores = {"todos": _TODOS, "limite": limite, **_lugares(despues, hasta)}
@@ -258,26 +252,44 @@ class Consulta:
         """That all words are there."""
         return [f"{donde} LIKE :p{n}" for n in range(len(self._patrones))]
 
-    def _primeras(self) -> str:
-        """First words with something looked for in them. Of one or two letters, those that begin with it."""
+    def _inicios(self) -> str:
+        """Beginnings of names with something looked for in them."""
+        algunos = []
         for n, patron in enumerate(self._patrones):
-            self._valores[f"q{n}"] = patron.removeprefix("% ")
-        alguna = " OR ".join(f"p.primera LIKE :q{n}" for n in range(len(self._patrones)))
-        return f"p.cuenta_id = :cuenta_id AND ({alguna})"
+            algunos.append(f"p.inicio LIKE :p{n}")
+            if patron.startswith("% "):
+                self._valores[f"q{n}"] = patron.removeprefix("% ")
+                algunos.append(f"p.inicio LIKE :q{n}")
+        return f"p.cuenta_id = :cuenta_id AND ({' OR '.join(algunos)})"
 
-    def _de_la_cuenta(self) -> str:
-        parte = self._session.scalar(_PARTE, {"cuenta_id": self._valores["cuenta_id"]})
-        # No index is asked for what IS NOT DISTINCT.
-        return f"t.cuenta_id {'IS NOT DISTINCT FROM' if parte >= _GRANDE else '='} :cuenta_id"
+    def _de_la_cuenta(self) -> tuple[str, str]:
+        """The table to look in, and the condition that a row of it is the CM's."""
+        fila = self._session.execute(_PARTE, {"cuenta_id": self._valores["cuenta_id"]}).one()
+        if fila.tabla is None or fila.parte < _GRANDE:
+            return "cartera_texto", "t.cuenta_id = :cuenta_id"
+        # No index is asked for what IS NOT DISTINCT; nor would the part be found by it.
+        return fila.tabla, "t.cuenta_id IS NOT DISTINCT FROM :cuenta_id"
+
+    def _es_comun(self) -> bool:
+        """Whether a few clientes say that there are too many hits to sort (by name: too many others than those that
+        begin with what is looked for). Remembers which trigrams are rare among them."""
+        if not self._patrones:
+            return False
+        donde = "t.resto" if self._orden.clave == "nombre" else _ENTERO
+        valores = {**self._valores, "muestra": _MUESTRA, "trigramas": list(self._trigramas)}
+        consulta = text(_MUESTREO.format(" AND ".join(self._en(donde))))
+        muestreo = self._session.execute(consulta, valores).all()
+        self._raros = [fila.g for fila in muestreo]
+        return any(fila.halladas >= _COMUN for fila in muestreo)
 
     def _por_trigramas(self) -> list[str]:
         """The words as conditions, of which the index is asked only for the rarest trigrams of each."""
         if all(len(palabra.strip("% ")) <= _TRIGRAMAS + 2 for palabra in self._patrones):
             return self._en("t.resto")
-        valores = {**self._valores, "muestra": _MUESTRA, "trigramas": list(self._trigramas)}
-        raros = self._session.execute(_RAROS, valores).scalars().all()
         # Of each word, because those of one word come together and tell nothing of the others.
-        elegidos = {g for palabra in self._patrones for g in [g for g in raros if g in palabra][:_TRIGRAMAS]}
+        elegidos = {
+            g for palabra in self._patrones for g in [g for g in self._raros if g in palabra][:_TRIGRAMAS]
+        }
         condiciones = []
         for n, trigrama in enumerate(sorted(elegidos)):
             self._valores[f"g{n}"] = f"%{trigrama}%"

@@ -20,13 +20,12 @@ CREATE FUNCTION cartera_normal(t text) RETURNS text LANGUAGE sql IMMUTABLE STRIC
 CREATE FUNCTION cartera_telefono(t text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
     $$ SELECT regexp_replace(regexp_replace(t, '\D', '', 'g'), '^521?(\d{10})$', '\1') $$;
 
--- What is sorted by, and its first word: what stands before the first space (or anything that sorts like one), unless
--- the name is cut in it.
+-- What is sorted by, and its first two words (what sorts before a ! is a space), unless the name is cut in them.
 CREATE FUNCTION cartera_nombre(t text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
     $$ SELECT left(cartera_normal(btrim(t)), 80) $$;
-CREATE FUNCTION cartera_primera(nombre text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
-    $$ SELECT CASE WHEN length(nombre) < 80 OR nombre ~ '[\x01-\x20]' THEN substring(nombre from '^[^\x01-\x20]*')
-        ELSE '' END $$;
+CREATE FUNCTION cartera_inicio(nombre text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+    $$ SELECT CASE WHEN length(substring(nombre from '^[^\x01-\x20]*(?:[\x01-\x20]+[^\x01-\x20]+)?')) < 80
+        THEN substring(nombre from '^[^\x01-\x20]*(?:[\x01-\x20]+[^\x01-\x20]+)?') ELSE '' END $$;
 
 -- 256 bits that say which trigrams may be in a text: a row that lacks one of a search is passed over in the index,
 -- without reading its text. hashtext is PostgreSQL's own: after a major upgrade run make reconstruir-cartera.
@@ -66,11 +65,12 @@ CREATE TABLE cartera (
 
 -- What is searched in: every field that the manual names, normalised, a space before each word. In parts, so that
 -- the lists of the trigram index are one CM's and some neighbours', not everybody's.
--- A name's first word stands apart: by name all that begin alike are side by side, and are found in that order's index.
+-- A name's first two words stand apart: by name all that begin alike are side by side, and are found in that order's
+-- index.
 CREATE TABLE cartera_texto (
     cuenta_id uuid NOT NULL,
     cliente_id uuid NOT NULL,
-    primera text COLLATE "C" NOT NULL,
+    inicio text COLLATE "C" NOT NULL,
     resto text NOT NULL,
     CONSTRAINT pk_cartera_texto PRIMARY KEY (cuenta_id, cliente_id),
     CONSTRAINT fk_cartera_texto_cliente_id FOREIGN KEY (cliente_id) REFERENCES clientes ON DELETE CASCADE
@@ -83,13 +83,15 @@ DO $$ BEGIN
 END $$;
 CREATE INDEX ix_cartera_texto_cuenta_id_resto ON cartera_texto USING gin (cuenta_id, resto gin_trgm_ops);
 
--- The first words that a CM's clientes have.
-CREATE TABLE cartera_primeras (
+-- What the names of a CM's clientes begin with, and which names these are: up to the name itself if it has one word.
+CREATE TABLE cartera_inicios (
     cuenta_id uuid NOT NULL,
-    primera text COLLATE "C" NOT NULL,
-    CONSTRAINT pk_cartera_primeras PRIMARY KEY (cuenta_id, primera)
+    inicio text COLLATE "C" NOT NULL,
+    fin text COLLATE "C" NOT NULL GENERATED ALWAYS AS
+        (inicio || CASE WHEN inicio ~ '[\x01-\x20]' THEN '!' ELSE chr(1) END) STORED,
+    CONSTRAINT pk_cartera_inicios PRIMARY KEY (cuenta_id, inicio)
 );
-CREATE INDEX ix_cartera_primeras_cuenta_id_primera ON cartera_primeras USING gin (cuenta_id, primera gin_trgm_ops);
+CREATE INDEX ix_cartera_inicios_cuenta_id_inicio ON cartera_inicios USING gin (cuenta_id, inicio gin_trgm_ops);
 
 -- Balance of each CTI as timbrado told it last; `version` is its link of the account's chain.
 CREATE TABLE cartera_ctis (
@@ -134,18 +136,20 @@ DERIVAR = r"""
 CREATE FUNCTION cartera_derivar(ids uuid[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     quien text := coalesce(current_setting('cm.cuenta', true), '');
+    sus_cuentas uuid[];
+    inicios text[];
     cuentas uuid[];
     dejadas text[];
 BEGIN
     PERFORM set_config('cm.cuenta', '*', true);
     -- What a name began with and may begin with no more.
-    SELECT array_agg(t.cuenta_id), array_agg(t.primera) INTO cuentas, dejadas
+    SELECT array_agg(t.cuenta_id), array_agg(t.inicio) INTO cuentas, dejadas
     FROM clientes c JOIN cartera_texto t ON (t.cuenta_id, t.cliente_id) = (c.cuenta_id, c.cliente_id)
-    WHERE c.cliente_id = ANY(ids) AND t.primera <> cartera_primera(cartera_nombre(c.nombre));
+    WHERE c.cliente_id = ANY(ids) AND t.inicio <> cartera_inicio(cartera_nombre(c.nombre));
 
-    INSERT INTO cartera_texto AS t (cuenta_id, cliente_id, primera, resto)
-    SELECT c.cuenta_id, c.cliente_id, p.primera, cartera_normal(concat_ws(' ', '', c.nic, c.cti))
-        || substr(cartera_normal(' ' || btrim(c.nombre)), CASE p.primera WHEN '' THEN 1 ELSE length(p.primera) + 2 END)
+    INSERT INTO cartera_texto AS t (cuenta_id, cliente_id, inicio, resto)
+    SELECT c.cuenta_id, c.cliente_id, p.inicio, cartera_normal(concat_ws(' ', '', c.nic, c.cti))
+        || substr(cartera_normal(' ' || btrim(c.nombre)), CASE p.inicio WHEN '' THEN 1 ELSE length(p.inicio) + 2 END)
         || cartera_normal(concat_ws(' ', '', c.nombre_comercial, c.rfc, c.correo, cartera_telefono(c.telefono),
             c.representante ->> 'nombre', c.representante ->> 'correo',
             cartera_telefono(c.representante ->> 'telefono'), cartera_telefono(c.representante ->> 'movil'),
@@ -155,25 +159,25 @@ BEGIN
             cartera_telefono(c.tecnico ->> 'telefono'), cartera_telefono(c.tecnico ->> 'movil'),
             (SELECT string_agg(k.cti, ' ' ORDER BY k.cti) FROM cartera_ctis k
                 WHERE k.cliente_id = c.cliente_id AND k.cti <> c.cti)))
-    FROM clientes c, LATERAL (SELECT cartera_primera(cartera_nombre(c.nombre)) AS primera) p
+    FROM clientes c, LATERAL (SELECT cartera_inicio(cartera_nombre(c.nombre)) AS inicio) p
     WHERE c.cliente_id = ANY(ids) ORDER BY c.cliente_id
-    ON CONFLICT (cuenta_id, cliente_id) DO UPDATE SET primera = excluded.primera, resto = excluded.resto
-    WHERE (t.primera, t.resto) IS DISTINCT FROM (excluded.primera, excluded.resto);
+    ON CONFLICT (cuenta_id, cliente_id) DO UPDATE SET inicio = excluded.inicio, resto = excluded.resto
+    WHERE (t.inicio, t.resto) IS DISTINCT FROM (excluded.inicio, excluded.resto);
 
-    INSERT INTO cartera_primeras (cuenta_id, primera)
-    SELECT DISTINCT c.cuenta_id, cartera_primera(cartera_nombre(c.nombre)) FROM clientes c WHERE c.cliente_id = ANY(ids)
-    ORDER BY 1, 2 ON CONFLICT DO NOTHING;
-    -- Held until the end: nobody clears away a word that is in use from here on.
-    PERFORM FROM cartera_primeras p WHERE (p.cuenta_id, p.primera) IN (SELECT c.cuenta_id,
-        cartera_primera(cartera_nombre(c.nombre)) FROM clientes c WHERE c.cliente_id = ANY(ids))
-    ORDER BY p.cuenta_id, p.primera FOR KEY SHARE;
+    SELECT array_agg(i.cuenta_id), array_agg(i.inicio) INTO sus_cuentas, inicios FROM (SELECT DISTINCT t.cuenta_id, t.inicio
+        FROM clientes c JOIN cartera_texto t ON (t.cuenta_id, t.cliente_id) = (c.cuenta_id, c.cliente_id)
+        WHERE c.cliente_id = ANY(ids) ORDER BY t.cuenta_id, t.inicio) i;
+    INSERT INTO cartera_inicios (cuenta_id, inicio) SELECT * FROM unnest(sus_cuentas, inicios) ON CONFLICT DO NOTHING;
+    -- Held until the end: nobody clears away one that is in use from here on.
+    PERFORM FROM unnest(sus_cuentas, inicios) n(cuenta_id, inicio), LATERAL (SELECT FROM cartera_inicios p
+        WHERE p.cuenta_id = n.cuenta_id AND p.inicio = n.inicio FOR KEY SHARE) p;
 
     INSERT INTO cartera AS k (cliente_id, cuenta_id, nic, nombre, alta, ultima_emision, favorito, baja, color,
         b1, b2, b3, b4)
     SELECT c.cliente_id, c.cuenta_id, c.nic, cartera_nombre(c.nombre), c.creado_en, c.ultima_emision,
         c.favorito, c.baja, c.color, b.b1, b.b2, b.b3, b.b4
     FROM clientes c JOIN cartera_texto t ON (t.cuenta_id, t.cliente_id) = (c.cuenta_id, c.cliente_id),
-        LATERAL cartera_bits(show_trgm(t.primera || t.resto)) b
+        LATERAL cartera_bits(show_trgm(t.inicio || t.resto)) b
     WHERE c.cliente_id = ANY(ids) ORDER BY c.cliente_id
     ON CONFLICT (cliente_id) DO UPDATE SET nic = excluded.nic,
         nombre = excluded.nombre, alta = excluded.alta, ultima_emision = excluded.ultima_emision,
@@ -185,12 +189,12 @@ BEGIN
 
     -- Nothing of an erased name stays. First the locks, then a look that sees what those who held them have written.
     IF dejadas IS NOT NULL THEN
-        PERFORM FROM cartera_primeras p
-        WHERE (p.cuenta_id, p.primera) IN (SELECT * FROM unnest(cuentas, dejadas))
-        ORDER BY p.cuenta_id, p.primera FOR UPDATE;
-        DELETE FROM cartera_primeras p WHERE (p.cuenta_id, p.primera) IN (SELECT * FROM unnest(cuentas, dejadas))
-            AND NOT EXISTS (SELECT FROM cartera k WHERE k.cuenta_id = p.cuenta_id AND k.nombre >= p.primera
-                AND k.nombre < p.primera || '!');
+        PERFORM FROM (SELECT DISTINCT * FROM unnest(cuentas, dejadas) d(cuenta_id, inicio) ORDER BY 1, 2) d,
+            LATERAL (SELECT FROM cartera_inicios p WHERE p.cuenta_id = d.cuenta_id AND p.inicio = d.inicio FOR UPDATE) p;
+        DELETE FROM cartera_inicios p USING unnest(cuentas, dejadas) d(cuenta_id, inicio)
+            WHERE (p.cuenta_id, p.inicio) = (d.cuenta_id, d.inicio)
+            AND NOT EXISTS (SELECT FROM cartera k WHERE k.cuenta_id = p.cuenta_id AND k.nombre >= p.inicio
+                AND k.nombre < p.fin);
     END IF;
     PERFORM set_config('cm.cuenta', quien, true);
 END $$;
