@@ -24,6 +24,7 @@ from services.facturacion.domain import (
     Venta,
 )
 from services.facturacion.models import ClienteModel, CuentaModel, FacturaModel, VentaModel
+from shared.contracts.eventos import VERSION_DE_SUPRIMIDO
 from shared.pagination import Posicion
 
 _ANOTAR_LOTE = text(
@@ -40,6 +41,17 @@ _OLVIDAR_RESPUESTAS = text(
     """UPDATE idempotency SET respuesta = respuesta || '{"cliente": "Cliente suprimido"}'"""
     " WHERE contrato IN ('facturacion.registrar_factura_v1', 'facturacion.anular_factura_v1')"
     " AND respuesta ->> 'nic' = :nic AND respuesta ->> 'cliente' IS NOT NULL"
+)
+
+# Locked in order of id, so that two lots can't deadlock; looked at again by the update once they are.
+_NOMBRAR = text(
+    "WITH n AS (SELECT * FROM unnest(CAST(string_to_array(:clientes, ',') AS uuid[]),"
+    " CAST(string_to_array(:versiones, ',') AS bigint[]), CAST(:nombres AS text[])) t(cliente_id, version, nombre)),"
+    " filas AS (SELECT c.cliente_id FROM clientes c JOIN n USING (cliente_id) ORDER BY c.cliente_id"
+    " FOR NO KEY UPDATE OF c),"
+    " puestos AS (UPDATE clientes c SET nombre = n.nombre, nombre_version = n.version FROM n"
+    " JOIN filas USING (cliente_id) WHERE c.cliente_id = n.cliente_id AND c.nombre_version < n.version)"
+    " SELECT (SELECT count(*) FROM filas) = (SELECT count(*) FROM n)"
 )
 
 
@@ -71,6 +83,11 @@ class Repositorio:
         )
         return self._session.execute(cambio.returning(ClienteModel.cliente_id)).first() is not None
 
+    def nombrar_clientes(self, clientes: str, versiones: str, nombres: Sequence[str]) -> bool:
+        """Put names, as columns, unless a newer one is here; False when some cliente is not."""
+        datos = {"clientes": clientes, "versiones": versiones, "nombres": list(nombres)}
+        return bool(self._session.scalar(_NOMBRAR, datos))
+
     def olvidar_cuenta(self, cuenta_id: UUID) -> bool:
         """Put nobody's name in the place of a CM's; False when it is not here."""
         cambio = (
@@ -83,7 +100,7 @@ class Repositorio:
         cambio = (
             update(ClienteModel)
             .where(ClienteModel.cliente_id == cliente_id)
-            .values(nombre="Cliente suprimido")
+            .values(nombre="Cliente suprimido", nombre_version=VERSION_DE_SUPRIMIDO)
         )
         if self._session.execute(cambio.returning(ClienteModel.cliente_id)).first() is None:
             return False

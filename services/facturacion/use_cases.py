@@ -13,6 +13,7 @@ from shared.contracts import facturacion as c
 from shared.contracts.eventos import (
     ClienteConvertido,
     ClienteCreado,
+    ClientesCambiados,
     ClientesCreadosLote,
     ClienteSuprimido,
     CuentaMaestraCreada,
@@ -159,6 +160,12 @@ def pasar_cliente_a_su_cuenta(uow: UnitOfWork[Repositorio], e: ClienteConvertido
     """
     if not uow.repo.pasar_cliente(e.cliente_id, e.cuenta_anterior_id, e.cuenta_id):
         raise DomainError(Codigo.CONFLICTO, f"El cliente {e.nic} todavía no llega.")
+
+
+def nombrar_clientes(uow: UnitOfWork[Repositorio], e: ClientesCambiados) -> None:
+    """Clientes have another name. Raises `conflicto` while one of them is not here yet."""
+    if not uow.repo.nombrar_clientes(e.clientes, e.versiones, e.nombres):
+        raise DomainError(Codigo.CONFLICTO, "Algún cliente con otro nombre todavía no llega.")
 
 
 def olvidar_cuenta(uow: UnitOfWork[Repositorio], e: CuentaSuprimida) -> None:

@@ -36,6 +36,7 @@ class ClienteModel(Base):
     cuenta_id: Mapped[UUID]
     nic: Mapped[int]
     nombre: Mapped[str]
+    nombre_version: Mapped[int] = mapped_column(server_default="0")
     cuenta_anterior_id: Mapped[UUID | None]
 
 

@@ -7,13 +7,25 @@ from dataclasses import asdict, replace
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from services.licencias.domain import Cliente, Cuenta, Licencia, Mkl
 from services.licencias.models import ClienteModel, CuentaModel, LicenciaModel, MklModel
+from shared.contracts.eventos import VERSION_DE_SUPRIMIDO
 from shared.pagination import Posicion
+
+# Locked in order of id, so that two lots can't deadlock; looked at again by the update once they are.
+_NOMBRAR = text(
+    "WITH n AS (SELECT * FROM unnest(CAST(string_to_array(:clientes, ',') AS uuid[]),"
+    " CAST(string_to_array(:versiones, ',') AS bigint[]), CAST(:nombres AS text[])) t(cliente_id, version, nombre)),"
+    " filas AS (SELECT c.cliente_id FROM clientes c JOIN n USING (cliente_id) ORDER BY c.cliente_id"
+    " FOR NO KEY UPDATE OF c),"
+    " puestos AS (UPDATE clientes c SET nombre = n.nombre, nombre_version = n.version FROM n"
+    " JOIN filas USING (cliente_id) WHERE c.cliente_id = n.cliente_id AND c.nombre_version < n.version)"
+    " SELECT (SELECT count(*) FROM filas) = (SELECT count(*) FROM n)"
+)
 
 
 class Repositorio:
@@ -44,6 +56,11 @@ class Repositorio:
         )
         return self._session.execute(cambio.returning(ClienteModel.cliente_id)).first() is not None
 
+    def nombrar_clientes(self, clientes: str, versiones: str, nombres: Sequence[str]) -> bool:
+        """Put names, as columns, unless a newer one is here; False when some cliente is not."""
+        datos = {"clientes": clientes, "versiones": versiones, "nombres": list(nombres)}
+        return bool(self._session.scalar(_NOMBRAR, datos))
+
     def olvidar_cuenta(self, cuenta_id: UUID) -> bool:
         """Put nobody's name in the place of a CM's; False when it is not here."""
         cambio = (
@@ -56,7 +73,7 @@ class Repositorio:
         cambio = (
             update(ClienteModel)
             .where(ClienteModel.cliente_id == cliente_id)
-            .values(nombre="Cliente suprimido")
+            .values(nombre="Cliente suprimido", nombre_version=VERSION_DE_SUPRIMIDO)
         )
         return self._session.execute(cambio.returning(ClienteModel.cliente_id)).first() is not None
 

@@ -18,6 +18,7 @@ from shared.contracts.eventos import (
     MKL_CONTRATADA,
     ClienteConvertido,
     ClienteCreado,
+    ClientesCambiados,
     ClientesCreadosLote,
     ClienteSuprimido,
     CuentaMaestraCreada,
@@ -173,6 +174,12 @@ def renovar_contratos(uow: UnitOfWork[Repositorio], e: CuentaRenovada) -> None:
     for mkl in uow.repo.extender(e.cuenta_id, e.mkl, e.vence_en):
         _contar(uow, mkl)
     crash_point("renovacion.al_extender")
+
+
+def nombrar_clientes(uow: UnitOfWork[Repositorio], e: ClientesCambiados) -> None:
+    """Clientes have another name. Raises `conflicto` while one of them is not here yet."""
+    if not uow.repo.nombrar_clientes(e.clientes, e.versiones, e.nombres):
+        raise DomainError(Codigo.CONFLICTO, "Algún cliente con otro nombre todavía no llega.")
 
 
 def olvidar_cuenta(uow: UnitOfWork[Repositorio], e: CuentaSuprimida) -> None:

@@ -36,6 +36,7 @@ class MonederoClienteModel(Base):
     cuenta_id: Mapped[UUID]
     nic: Mapped[int]
     nombre: Mapped[str]
+    nombre_version: Mapped[int] = mapped_column(server_default="0")
     libro_id: Mapped[int]
 
 

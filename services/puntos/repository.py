@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from services.puntos.domain import Cargo, EstadoCargo, MonederoCliente, MonederoCM, TipoCuenta
 from services.puntos.models import CargoModel, MonederoClienteModel, MonederoCMModel
+from shared.contracts.eventos import VERSION_DE_SUPRIMIDO
 from shared.ledger.ledger import Ledger
 from shared.ledger.sealing import Eslabon
 from shared.persistence.outbox import publicar_seleccion
@@ -36,6 +37,17 @@ _BALANCES = (
 _OF_CLIENTES = text(
     "SELECT m.cliente_id, c.saldo, c.secuencia FROM monederos_cliente m, LATERAL (SELECT saldo, secuencia FROM cadena"
     " WHERE cuenta_id = m.libro_id ORDER BY secuencia DESC LIMIT 1) c WHERE m.cliente_id = ANY(:ids)"
+)
+
+# Locked in order of id, so that two lots can't deadlock; looked at again by the update once they are.
+_NOMBRAR = text(
+    "WITH n AS (SELECT * FROM unnest(CAST(string_to_array(:clientes, ',') AS uuid[]),"
+    " CAST(string_to_array(:versiones, ',') AS bigint[]), CAST(:nombres AS text[])) t(cliente_id, version, nombre)),"
+    " filas AS (SELECT c.cliente_id FROM monederos_cliente c JOIN n USING (cliente_id) ORDER BY c.cliente_id"
+    " FOR NO KEY UPDATE OF c),"
+    " puestos AS (UPDATE monederos_cliente c SET nombre = n.nombre, nombre_version = n.version FROM n"
+    " JOIN filas USING (cliente_id) WHERE c.cliente_id = n.cliente_id AND c.nombre_version < n.version)"
+    " SELECT (SELECT count(*) FROM filas) = (SELECT count(*) FROM n)"
 )
 
 
@@ -78,6 +90,11 @@ class Repositorio:
         fila = self._session.execute(_PASAR, {"cliente": cliente_id, "anterior": anterior, "nueva": nueva})
         return fila.first() is not None
 
+    def nombrar_clientes(self, clientes: str, versiones: str, nombres: Sequence[str]) -> bool:
+        """Put names, as columns, unless a newer one is here; False when some cliente is not."""
+        datos = {"clientes": clientes, "versiones": versiones, "nombres": list(nombres)}
+        return bool(self._session.scalar(_NOMBRAR, datos))
+
     def olvidar_cuenta(self, cuenta_id: UUID) -> bool:
         """Put nobody's name in the place of a CM's; False when it is not here."""
         cambio = (
@@ -92,7 +109,7 @@ class Repositorio:
         cambio = (
             update(MonederoClienteModel)
             .where(MonederoClienteModel.cliente_id == cliente_id)
-            .values(nombre="Cliente suprimido")
+            .values(nombre="Cliente suprimido", nombre_version=VERSION_DE_SUPRIMIDO)
         )
         return self._session.execute(cambio.returning(MonederoClienteModel.cliente_id)).first() is not None
 

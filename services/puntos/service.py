@@ -16,6 +16,7 @@ from shared.contracts.eventos import (
     CLIENTE_CONVERTIDO,
     CLIENTE_CREADO,
     CLIENTE_SUPRIMIDO,
+    CLIENTES_CAMBIADOS,
     CLIENTES_CREADOS_LOTE,
     COBRO_DEVUELTO,
     COBRO_SOLICITADO,
@@ -101,6 +102,11 @@ class PuntosService:
     def on_cliente_convertido_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
         """Give the cliente's wallet to its own CM."""
         self.bus.consume(CLIENTE_CONVERTIDO, evento_id, carga, use_cases.pasar_monedero_a_su_cuenta)
+
+    @event(CLIENTES_CAMBIADOS)
+    def on_clientes_cambiados_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:
+        """Put the names that clientes have now."""
+        self.bus.consume(CLIENTES_CAMBIADOS, evento_id, carga, use_cases.nombrar_clientes)
 
     @event(CUENTA_SUPRIMIDA)
     def on_cuenta_suprimida_v1(self, evento_id: UUID, carga: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from shared.contracts.eventos import (
     PUNTOS_TRANSFERIDOS,
     ClienteConvertido,
     ClienteCreado,
+    ClientesCambiados,
     ClientesCreadosLote,
     ClienteSuprimido,
     CobroDevuelto,
@@ -63,6 +64,12 @@ def pasar_monedero_a_su_cuenta(uow: UnitOfWork[Repositorio], e: ClienteConvertid
     """
     if not uow.repo.pasar_cliente(e.cliente_id, e.cuenta_anterior_id, e.cuenta_id):
         raise DomainError(Codigo.CONFLICTO, f"El monedero del cliente {e.nic} todavía no llega.")
+
+
+def nombrar_clientes(uow: UnitOfWork[Repositorio], e: ClientesCambiados) -> None:
+    """Clientes have another name. Raises `conflicto` while one of them is not here yet."""
+    if not uow.repo.nombrar_clientes(e.clientes, e.versiones, e.nombres):
+        raise DomainError(Codigo.CONFLICTO, "Algún cliente con otro nombre todavía no llega.")
 
 
 def olvidar_cuenta(uow: UnitOfWork[Repositorio], e: CuentaSuprimida) -> None:

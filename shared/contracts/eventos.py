@@ -81,6 +81,24 @@ class ClientesCreadosLote:
         ]
 
 
+#: Of a name that was erased: newer than every version that a cliente may have.
+VERSION_DE_SUPRIMIDO = 2**63 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientesCambiados:
+    """Clientes with another name, as columns (see `ClientesCreadosLote`), up to 1,000, each once.
+
+    `versiones`: of each cliente, growing with its changes. A name of an older version says nothing new, nor does any
+    of one that is erased (`VERSION_DE_SUPRIMIDO`). It may come before the cliente's creation: the consumer fails, and
+    the bus brings it again later.
+    """
+
+    clientes: str
+    versiones: str
+    nombres: list[str]
+
+
 @dataclass(frozen=True, kw_only=True)
 class TimbresTransferidos:
     """A CM moved timbres from its stock to a cliente's CTI: a venta to invoice. `importe` in MXN."""
@@ -299,6 +317,7 @@ CUENTA_MAESTRA_CREADA = Evento("clientes", "cuenta_maestra_creada_v1", CuentaMae
 CLIENTE_CREADO = Evento("clientes", "cliente_creado_v1", ClienteCreado)
 CLIENTE_CONVERTIDO = Evento("clientes", "cliente_convertido_v1", ClienteConvertido)
 CLIENTES_CREADOS_LOTE = Evento("clientes", "clientes_creados_lote_v1", ClientesCreadosLote)
+CLIENTES_CAMBIADOS = Evento("clientes", "clientes_cambiados_v1", ClientesCambiados)
 TIMBRES_TRANSFERIDOS = Evento("timbrado", "timbres_transferidos_v1", TimbresTransferidos)
 TIMBRES_TRANSFERIDOS_LOTE = Evento("timbrado", "timbres_transferidos_lote_v1", TimbresTransferidosLote)
 TIMBRES_CONSUMIDOS = Evento("timbrado", "timbres_consumidos_v1", TimbresConsumidos)
@@ -328,6 +347,7 @@ SUSCRIPCIONES: dict[Evento[Any], tuple[str, ...]] = {
     CLIENTES_CREADOS_LOTE: ("timbrado", "puntos", "licencias", "facturacion"),
     CLIENTE_CREADO: ("timbrado", "puntos", "licencias", "facturacion"),
     CLIENTE_CONVERTIDO: ("timbrado", "puntos", "licencias", "facturacion"),
+    CLIENTES_CAMBIADOS: ("puntos", "licencias", "facturacion"),
     TIMBRES_TRANSFERIDOS: ("facturacion",),
     TIMBRES_TRANSFERIDOS_LOTE: ("facturacion",),
     TIMBRES_CONSUMIDOS: ("clientes",),

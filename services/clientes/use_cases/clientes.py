@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -14,7 +15,9 @@ from shared import pagination
 from shared.contracts import clientes as c
 from shared.contracts.eventos import (
     CLIENTE_CREADO,
+    CLIENTES_CAMBIADOS,
     ClienteCreado,
+    ClientesCambiados,
     TimbresConsumidos,
 )
 from shared.errors import Codigo, DomainError, campo_invalido, no_encontrado
@@ -75,6 +78,8 @@ def editar_cliente(uow: Uow, peticion: c.EditarCliente) -> c.Cliente:
     )
     if cambios:
         cliente = uow.repo.cambiar_cliente(cliente.cliente_id, cambios)
+    if "nombre" in cambios:
+        contar_nombres(uow, [cliente])
     return _con_advertencias(uow, cliente)
 
 
@@ -104,6 +109,19 @@ def registrar_consumos(uow: Uow, carga: TimbresConsumidos) -> None:
         emisiones[consumo.cliente_id] = max(previa, consumo.en) if previa else consumo.en
     if emisiones:
         uow.repo.registrar_emisiones(emisiones)
+
+
+def contar_nombres(uow: Uow, clientes: Sequence[ClienteGuardado]) -> None:
+    """Tell the services that show clientes by their names that these have another, each with its version by now."""
+    if clientes:
+        uow.publish(
+            CLIENTES_CAMBIADOS,
+            ClientesCambiados(
+                clientes=",".join(str(x.cliente_id) for x in clientes),
+                versiones=",".join(str(x.version) for x in clientes),
+                nombres=[x.nombre for x in clientes],
+            ),
+        )
 
 
 def cliente_de(uow: Uow, cuenta_id: UUID, nic: int, *, bloquear: bool = False) -> ClienteGuardado:

@@ -10,7 +10,7 @@ that happened or none, and any replica takes up the next piece.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -18,6 +18,7 @@ from uuid import UUID, uuid4
 from services.clientes import domain
 from services.clientes.domain import ClienteGuardado, columnas
 from services.clientes.domain import importaciones as reglas
+from services.clientes.use_cases.clientes import contar_nombres
 from services.clientes.use_cases.cuentas import cuenta_de
 from shared import pagination
 from shared.contracts import clientes as c
@@ -141,11 +142,10 @@ def _trabajar(uow: Uow, importacion: reglas.Importacion, calcular: Calculo) -> N
         return
     contenido = uow.repo.pieza(importacion.id, importacion.piezas_hechas + 1)
     leidas = calcular(_leer, importacion.columnas, contenido)
-    plan: reglas.Plan = calcular(
-        _planear, importacion, _conocidos(uow, importacion, leidas), leidas, uow.ahora
-    )
+    conocidos = _conocidos(uow, importacion, leidas)
+    plan: reglas.Plan = calcular(_planear, importacion, conocidos, leidas, uow.ahora)
     if not importacion.simular:
-        _escribir(uow, importacion, plan)
+        _escribir(uow, importacion, plan, conocidos.por_nic)
         crash_point("importacion.despues_de_escribir")
     uow.repo.anotar_filas(importacion, plan.resultados)
     cuantas = {resultado: plan.cuenta(resultado) for resultado in c.RESULTADOS_DE_FILA}
@@ -201,10 +201,17 @@ def _conocidos(
     )
 
 
-def _escribir(uow: Uow, importacion: reglas.Importacion, plan: reglas.Plan) -> None:
-    """Create and change the clientes of a piece, and tell those that are new, together."""
+def _escribir(
+    uow: Uow, importacion: reglas.Importacion, plan: reglas.Plan, antes: Mapping[int, ClienteGuardado]
+) -> None:
+    """Create and change the clientes of a piece, and tell those that are new, together, and the new names.
+
+    `antes`: those that it changes, by NIC, as they were locked.
+    """
     if plan.cambiados:
         uow.repo.cambiar_clientes(list(plan.cambiados.values()))
+        otros = [x for x in plan.cambiados.values() if x.nombre != antes[x.nic].nombre]
+        contar_nombres(uow, [replace(x, version=x.version + 1) for x in otros])
     if not plan.nuevos:
         return
     nics = uow.repo.nuevos_nics(len(plan.nuevos))
