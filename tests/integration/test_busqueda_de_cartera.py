@@ -91,6 +91,7 @@ def _debidas(engine: Engine, orden: Orden, filtros: Filtros) -> list[UUID]:
         f"(' ' || t.inicio || t.resto) LIKE :p{n}" for n, _ in enumerate(filtros.palabras.patrones)
     ]
     condiciones += ["k.favorito"] if filtros.favorito else []
+    condiciones += ["k.saldo_timbres BETWEEN 2 AND 4"] if filtros.timbres[0] else []
     condiciones += [] if filtros.baja is None else ["NOT k.baja"]
     sql = (
         "SELECT k.cliente_id FROM cartera k JOIN cartera_texto t USING (cuenta_id, cliente_id) WHERE k.cuenta_id = :c"
@@ -112,6 +113,7 @@ def test_todo_camino_da_lo_mismo_que_mirar_todo(engine: Engine) -> None:
             filtros = Filtros(
                 palabras=palabras_de(q),
                 favorito=azar.choice([None, None, True]),
+                timbres=azar.choice([(None, None), (None, None), (2, 4)]),
                 baja=azar.choice([False, None]),
             )
             limite = azar.choice([3, 7, 20])

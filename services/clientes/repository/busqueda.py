@@ -13,6 +13,7 @@ The planner could not choose: it knows nothing of how often an infix occurs in o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -75,10 +76,8 @@ class Consulta:
                     nombre = f"v{len(self._valores)}"
                     self._valores[nombre] = valor
                     self._fila.append(f"k.{campo} {signo} :{nombre}")
-        #: Whether hits may be rare, and an index other than the order's finds them.
-        self._selectivo = bool(
-            self._patrones or self._fila or filtros.favorito or filtros.baja or filtros.color
-        )
+        #: Whether an index other than the order's and the text's finds hits.
+        self._acotada = bool(self._fila or filtros.favorito or filtros.baja or filtros.color)
 
     def _etiquetas(self, filtros: Filtros) -> None:
         for campo in ("favorito", "baja"):
@@ -110,8 +109,8 @@ class Consulta:
         fin = self._fin_de(nula, despues, _VENTANA) if len(filas) < limite else None
         if fin is None:
             return filas
-        if self._selectivo and len(filas) < _BASTANTES and not self._es_comun():
-            if self._patrones and self._orden.clave == "nombre":
+        if len(filas) < _BASTANTES and (self._por_texto or self._acotada):
+            if self._por_texto and self._orden.clave == "nombre":
                 return filas + self._por_nombre(fin, limite - len(filas))
             todas = self._todos(nula, despues, None, limite)
             if todas is not None:
@@ -198,24 +197,13 @@ class Consulta:
 
         By name, without those that only begin with what is looked for: their ranges have been read.
         """
-        origenes = []
-        if self._patrones:
-            de_donde, cuya = self._de_la_cuenta()
-            origenes.append(
-                f"SELECT t.cliente_id FROM {de_donde} t WHERE {cuya} AND {' AND '.join(self._por_trigramas())} LIMIT :todos"
-            )
-            if self._orden.clave != "nombre":
-                # Of several words one is there; the others, only probably.
-                origenes.append(
-                    "SELECT v.cliente_id FROM cartera_inicios p CROSS JOIN LATERAL (SELECT v.cliente_id FROM cartera v"
-                    " WHERE v.cuenta_id = :cuenta_id AND v.nombre >= p.inicio AND v.nombre < p.fin"
-                    f"{_tambien(self._indice)} OFFSET 0) v WHERE {self._inicios()} LIMIT :todos"
-                )
+        if self._por_texto:
+            origenes = self._origenes_del_texto()
         else:
-            origenes.append(
-                "SELECT v.cliente_id FROM cartera v"
-                f" WHERE v.cuenta_id = :cuenta_id AND {' AND '.join(self._indice + _de_v(self._fila))} LIMIT :todos"
-            )
+            etiquetas = _tambien(self._indice + _de_v(self._fila))
+            origenes = [
+                f"SELECT v.cliente_id FROM cartera v WHERE v.cuenta_id = :cuenta_id{etiquetas} LIMIT :todos"
+            ]
         clave = self._orden.clave
         condiciones = [
             "(SELECT contadas FROM n) < :todos",
@@ -225,8 +213,8 @@ class Consulta:
             *self._indice,
             *_de_v(self._fila),
         ]
-        # So the text is looked at last, in order, until the page is full.
-        texto = self._en(_ENTERO) if len(self._patrones) > 1 else []
+        # What is only probable is looked at last, in order, until the page is full.
+        texto = self._en(_ENTERO) if not self._por_texto or len(self._patrones) > 1 else []
         # One statement, because finding is the dear part: whoever has no hit still answers how many there were.
         sql = (
             f"WITH h AS MATERIALIZED ({' UNION '.join(f'({o})' for o in origenes)}),"
@@ -242,6 +230,19 @@ class Consulta:
         if filas[0].contadas >= _TODOS:
             return None
         return [_fila(r) for r in filas if r.cliente_id is not None]
+
+    def _origenes_del_texto(self) -> list[str]:
+        de_donde, cuya = self._de_la_cuenta
+        rara = " AND ".join(self._por_trigramas())
+        origenes = [f"SELECT t.cliente_id FROM {de_donde} t WHERE {cuya} AND {rara} LIMIT :todos"]
+        if self._orden.clave != "nombre":
+            # Of several words one is there; the others, only probably.
+            origenes.append(
+                "SELECT v.cliente_id FROM cartera_inicios p CROSS JOIN LATERAL (SELECT v.cliente_id FROM cartera v"
+                " WHERE v.cuenta_id = :cuenta_id AND v.nombre >= p.inicio AND v.nombre < p.fin"
+                f"{_tambien(self._indice)} OFFSET 0) v WHERE {self._inicios()} LIMIT :todos"
+            )
+        return origenes
 
     def _con_texto(self) -> str:
         if not self._patrones:
@@ -262,6 +263,7 @@ class Consulta:
                 algunos.append(f"p.inicio LIKE :q{n}")
         return f"p.cuenta_id = :cuenta_id AND ({' OR '.join(algunos)})"
 
+    @cached_property
     def _de_la_cuenta(self) -> tuple[str, str]:
         """The table to look in, and the condition that a row of it is the CM's."""
         fila = self._session.execute(_PARTE, {"cuenta_id": self._valores["cuenta_id"]}).one()
@@ -270,9 +272,10 @@ class Consulta:
         # No index is asked for what IS NOT DISTINCT; nor would the part be found by it.
         return fila.tabla, "t.cuenta_id IS NOT DISTINCT FROM :cuenta_id"
 
-    def _es_comun(self) -> bool:
-        """Whether a few clientes say that there are too many hits to sort (by name: too many others than those that
-        begin with what is looked for). Remembers which trigrams are rare among them."""
+    @cached_property
+    def _por_texto(self) -> bool:
+        """Whether words are looked for that are not common: so say a few clientes (by name, leaving out what names begin
+        with). Remembers which trigrams are rare among them."""
         if not self._patrones:
             return False
         donde = "t.resto" if self._orden.clave == "nombre" else _ENTERO
@@ -280,7 +283,7 @@ class Consulta:
         consulta = text(_MUESTREO.format(" AND ".join(self._en(donde))))
         muestreo = self._session.execute(consulta, valores).all()
         self._raros = [fila.g for fila in muestreo]
-        return any(fila.halladas >= _COMUN for fila in muestreo)
+        return all(fila.halladas < _COMUN for fila in muestreo)
 
     def _por_trigramas(self) -> list[str]:
         """The words as conditions, of which the index is asked only for the rarest trigrams of each."""
