@@ -36,7 +36,7 @@ def escritos(sistema: Sistema, tipo: str, aviso: UUID) -> int | None:
                 "SELECT (SELECT count(*) FROM correos WHERE clave LIKE :clave)"
                 " FROM avisos_por_correo WHERE tipo = :tipo"
             )
-            cuantos: int | None = conexion.scalar(sql, {"tipo": tipo, "clave": f"aviso:{aviso}:%"})
+            cuantos: int | None = conexion.scalar(sql, {"tipo": tipo, "clave": f"cuenta:%:aviso:{aviso}:%"})
             return cuantos
     finally:
         engine.dispose()

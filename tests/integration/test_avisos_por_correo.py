@@ -50,7 +50,7 @@ def aviso(cuenta: UUID, mensaje: str = "Falta existencia.", tipo: str = "cti_con
 
 def correos(mundo: Mundo, para: str = TITULAR) -> list[Any]:
     return mundo.leer(
-        "SELECT asunto, texto, secreto FROM correos WHERE para = :p AND clave LIKE 'aviso%'"
+        "SELECT asunto, texto, secreto FROM correos WHERE para = :p AND clave LIKE 'cuenta:%aviso%'"
         " ORDER BY creado_en, asunto",
         p=para,
     )
@@ -174,7 +174,7 @@ def test_only_who_administers_and_wants_it_is_written_to(mundo: Mundo) -> None:
     assert not mundo.correr(avisos.leer_preferencias, c.LeerPreferenciasDeAvisos(**quien)).por_correo
     mundo.correr(avisos.avisar_por_correo, aviso(mundo.cm))
     mundo.correr(avisos.avisar_por_correo, aviso(uuid4()))
-    paras = mundo.leer("SELECT para FROM correos WHERE clave LIKE 'aviso%' ORDER BY para")
+    paras = mundo.leer("SELECT para FROM correos WHERE clave LIKE 'cuenta:%aviso%' ORDER BY para")
     assert paras == [("admin@cm.mx",), (TITULAR,)]
     # What somebody who left had chosen goes with it.
     for id_ in (administra, otra):

@@ -11,8 +11,19 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
-from services.clientes.domain import vigencia
-from services.clientes.use_cases import clasificacion, clientes, perfil_principal, privacidad, registro
+from services.clientes.domain import Mensaje, vigencia
+from services.clientes.use_cases import (
+    avisos,
+    clasificacion,
+    clientes,
+    importaciones,
+    perfil_principal,
+    privacidad,
+    red,
+    registro,
+    usuarios,
+)
+from services.clientes.use_cases.correos import escribir
 from services.facturacion import use_cases as facturacion
 from services.facturacion.repository import Repositorio as RepositorioFacturacion
 from services.licencias import use_cases as licencias
@@ -152,6 +163,21 @@ def test_de_un_perfil_suprimido_no_queda_nada(mundo: Mundo) -> None:
     )
     llamar(mundo, c.ASIGNAR_PERFIL_PRINCIPAL, perfil_principal.asignar_perfil_principal, asignar)
     pendiente = mundo.alta(correo=CORREO, titular=NOMBRE)
+    # One that was invited with another móvil: its correo is in the invitation, its token and the answer.
+    titular = mundo.leer("SELECT perfil_id FROM usuarios WHERE cuenta_id = :c", c=mundo.cm)[0][0]
+    invitar = c.AdmitirUsuario(
+        clave="i", cuenta_id=mundo.cm, actor=titular, correo=CORREO, movil="+525500000000", rol="consulta"
+    )
+    assert llamar(mundo, c.ADMITIR_USUARIO, usuarios.admitir_usuario, invitar).estado == "invitado"
+    # Mails to others that say who it is: one that was given up, which would be kept, and one that waits.
+    dicho = Mensaje(
+        asunto="Un usuario menos", parrafos=(f"{NOMBRE} Nueva ya no administra.",), sin_secretos=True
+    )
+    for clave in ("fallido", "pendiente"):
+        mundo.correr(escribir, "otro@x.mx", dicho, clave)
+    ((fallido,),) = mundo.leer("SELECT correo_id FROM correos WHERE clave = 'fallido'")
+    mundo.correr(lambda uow: uow.repo.correo_fallido(fallido, "no existe"))
+    assert mundo.leer("SELECT texto <> '' FROM correos WHERE clave = 'fallido'") == [(True,)]
     with mundo.clientes.begin() as conexion:
         conexion.execute(
             text(
@@ -184,6 +210,12 @@ def test_de_un_perfil_suprimido_no_queda_nada(mundo: Mundo) -> None:
         ).all()
     assert efimero
     mundo.correr(lambda uow: uow.repo.correo_enviado(correo_id, uow.ahora))
+    assert mundo.leer("SELECT texto FROM correos WHERE clave = 'fallido'") == [("",)]
+    ((pendiente_de_irse, texto),) = mundo.leer(
+        "SELECT correo_id, texto FROM correos WHERE clave = 'pendiente'"
+    )
+    assert NOMBRE in texto
+    mundo.correr(lambda uow: uow.repo.correo_fallido(pendiente_de_irse, "no existe"))
     vaciar_outbox(mundo)
     assert mundo.leer("SELECT count(*) FROM auditoria WHERE accion = 'clientes.suprimir_perfil_v1'") == [(1,)]
     assert rastros(mundo.clientes, CORREO, NOMBRE, MOVIL[1:], "Zoila", "203.0.113.77") == set()
@@ -284,8 +316,8 @@ def test_de_un_cliente_suprimido_no_queda_nada(mundo: Mundo) -> None:
         for sql in (
             (
                 "INSERT INTO importaciones (id, cuenta_id, simular, actualizar, duplicados, columnas, estado, filas,"
-                " piezas, piezas_hechas, creadas, rechazadas, iniciada_en, terminada_en) VALUES (:i, :c, false, false,"
-                " 'crear', '{nombre,rfc}', 'terminada_con_rechazos', 2, 1, 1, 1, 1, now(), now())"
+                " piezas, piezas_hechas, creadas, rechazadas, iniciada_en, terminada_en, archivo) VALUES (:i, :c, false,"
+                " false, 'crear', '{nombre,rfc}', 'terminada_con_rechazos', 2, 1, 1, 1, 1, now(), now(), 'Godínez.csv')"
             ),
             (
                 "INSERT INTO importaciones_piezas VALUES (:i, 1, :c, 2,"
@@ -349,10 +381,19 @@ def test_de_una_cuenta_eliminada_no_queda_nada(mundo: Mundo) -> None:
     )
     mundo.confirmar(cuenta)
     mundo.cambiar(cuenta, "activacion")
-    mundo.cambiar(cuenta, "suspension", motivo="No paga")
-    mundo.cambiar(cuenta, "cancelacion", motivo="No paga")
     perfil = mundo.leer("SELECT perfil_id FROM usuarios WHERE cuenta_id = :c", c=cuenta)[0][0]
+    dejar_rastros(mundo, cuenta, perfil)
+    for accion in ("suspension", "cancelacion"):
+        peticion = c.CambiarDistribuidor(
+            clave=accion, cuenta_id=mundo.raiz, distribuidor_id=cuenta, accion=accion, motivo="Murió Don Ñoño"
+        )
+        llamar(mundo, c.CAMBIAR_DISTRIBUIDOR, red.cambiar, peticion)
     hoy = vigencia.dia_en_mexico(datetime.now(UTC))
+    with pytest.raises(IntegrityError), mundo.clientes.begin() as conexion:
+        conexion.execute(text("UPDATE estados_de_cuenta_maestra SET motivo = '(suprimido)'"))
+    assert {
+        "correos.asunto", "importaciones.archivo", "avisos_por_correo.ultimo", "estados_de_cuenta_maestra.motivo",
+    } <= rastros(mundo.clientes, "Ñoñ")  # fmt: skip
     vaciar_outbox(mundo)
     mundo.vigilar(vigencia.inicio_del_dia(hoy + timedelta(days=31)))
     assert mundo.estado(cuenta) == "eliminado"
@@ -364,11 +405,63 @@ def test_de_una_cuenta_eliminada_no_queda_nada(mundo: Mundo) -> None:
         (f"cuenta:{cuenta}",)
     ]
     # The person is still there, in its own perfil, and nowhere else.
-    assert rastros(mundo.clientes, "Ñoña") == set()
+    assert rastros(mundo.clientes, "Ñoñ") == set()
+    assert mundo.leer(
+        "SELECT accion, motivo FROM estados_de_cuenta_maestra WHERE cuenta_id = :c ORDER BY id", c=cuenta
+    )[-3:] == [("suspension", "(suprimido)"), ("cancelacion", "(suprimido)"), ("eliminacion", None)]
+    for sql in (
+        "UPDATE estados_de_cuenta_maestra SET motivo = 'otro'",
+        "DELETE FROM estados_de_cuenta_maestra",
+    ):
+        with pytest.raises(IntegrityError), mundo.clientes.begin() as conexion:
+            conexion.execute(text(sql))
     assert rastros(mundo.clientes, "nona@distrib.mx", "5599887766", "Nona Ñ.") <= {
         "perfiles.correo", "perfiles.movil", "perfiles.nombre",
     }  # fmt: skip
     suprimir(mundo, UUID(str(perfil)))
+
+
+def dejar_rastros(mundo: Mundo, cuenta: UUID, perfil: UUID) -> None:
+    """Mails that name the CM, to people who stay; a notice that waits to be told; a file that it imported."""
+    otro = mundo.leer("SELECT perfil_id FROM usuarios WHERE cuenta_id = :c", c=mundo.cm)[0][0]
+    with mundo.clientes.begin() as conexion:
+        conexion.execute(
+            text(
+                "INSERT INTO usuarios (cuenta_id, perfil_id, rol, creado_en) VALUES (:c, :p, 'operador', now())"
+            ),
+            {"c": cuenta, "p": otro},
+        )
+    quien = {"cuenta_id": cuenta, "actor": perfil, "perfil_id": otro}
+    mundo.correr(usuarios.cambiar_rol, c.CambiarRolDeUsuario(clave="r", rol="consulta", **quien))
+    mundo.correr(usuarios.eliminar_usuario, c.EliminarUsuario(clave="e", **quien))
+    for i in range(2):
+        mundo.correr(
+            avisos.avisar_por_correo,
+            ev.AvisoCreado(
+                aviso_id=uuid4(),
+                cuenta_id=cuenta,
+                tipo="guarda",
+                mensaje=f"De Ñoña {i}",
+                en=datetime.now(UTC),
+            ),
+        )
+    mundo.correr(
+        importaciones.recibir_importacion,
+        c.RecibirImportacion(
+            clave="i", cuenta_id=cuenta, actor=perfil, archivo="Los de Ñoña.csv", simular=False, actualizar=False,
+            duplicados="crear", columnas=["nombre"], filas=2, piezas=2, huella="h",
+        ),
+    )  # fmt: skip
+    importacion = mundo.leer("SELECT id FROM importaciones WHERE cuenta_id = :c", c=cuenta)[0][0]
+    pieza = c.RecibirPieza(
+        clave="p",
+        cuenta_id=cuenta,
+        importacion_id=importacion,
+        numero=1,
+        filas=1,
+        contenido='[[2,"Ñoña hija"]]',
+    )
+    mundo.correr(importaciones.recibir_pieza, pieza)
 
 
 def mundo_lejos() -> Any:

@@ -21,7 +21,8 @@ _SUPRIMIDO = "(suprimido)"
 PERSONALES = frozenset(
     (
         "nombre", "correo", "correo_pendiente", "movil", "telefono", "rfc", "nombre_comercial", "notas", "sitio_web",
-        "titular", "titular_nombre", "domicilio", "representante", "financiero", "tecnico", "otros", "advertencias",
+        "titular", "titular_nombre", "motivo", "domicilio", "representante", "financiero", "tecnico", "otros",
+        "advertencias",
     )
 )  # fmt: skip
 #: The same where the answer is about something else and names a person as its contact.

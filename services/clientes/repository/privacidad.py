@@ -122,12 +122,16 @@ _DE_CLIENTE = tuple(
             "UPDATE importaciones_piezas p SET contenido = '[]' FROM importaciones i WHERE p.importacion_id = i.id"
             " AND i.cuenta_id = ANY(:cuentas) AND i.terminada_en IS NOT NULL AND p.contenido <> '[]'"
         ),
+        # The name of a file may be that of the cliente in it.
+        (
+            "UPDATE importaciones i SET archivo = '' WHERE i.cuenta_id = ANY(:cuentas) AND i.archivo <> ''"
+            " AND EXISTS (SELECT FROM importaciones_filas f WHERE f.importacion_id = i.id AND f.nic = :nic"
+            " AND f.resultado <> 'rechazado')"
+        ),
     )
 )
 _ANTERIOR = text("SELECT cuenta_id FROM conversiones WHERE cliente_id = :cliente_id")
-_CONTACTOS_DE_CUENTAS = text(
-    "SELECT cuenta_id, padre_id, correo FROM cuentas_maestras WHERE cuenta_id = ANY(:ids)"
-)
+_CONTACTOS_DE_CUENTAS = text("SELECT cuenta_id, correo FROM cuentas_maestras WHERE cuenta_id = ANY(:ids)")
 _PROPIOS = text(
     "SELECT c.cliente_id, c.nic, c.cuenta_id, c.rfc FROM conversiones v JOIN clientes c USING (cliente_id)"
     " WHERE v.distribuidor_id = ANY(:ids) AND c.suprimido_en IS NULL ORDER BY c.cliente_id FOR UPDATE OF c"
@@ -139,6 +143,16 @@ _DE_CUENTAS = tuple(
         "DELETE FROM altas WHERE distribuidor_id = ANY(:ids)",
         "DELETE FROM tokens WHERE sujeto = ANY(CAST(:ids AS text[]))",
         "DELETE FROM correos WHERE para = ANY(CAST(:correos AS text[]))",
+        "DELETE FROM avisos_por_correo WHERE cuenta_id = ANY(:ids)",
+        (
+            "DELETE FROM importaciones_filas f USING importaciones i"
+            " WHERE f.importacion_id = i.id AND i.cuenta_id = ANY(:ids)"
+        ),
+        "DELETE FROM importaciones WHERE cuenta_id = ANY(:ids)",
+        (
+            "UPDATE estados_de_cuenta_maestra SET motivo = '(suprimido)'"
+            " WHERE cuenta_id = ANY(:ids) AND quien <> 'sistema' AND motivo IS NOT NULL"
+        ),
         (
             "UPDATE llaves_publicas SET nombre = 'Llave eliminada', titulo = '', gracias = '', aviso_url = NULL,"
             " aviso_version = NULL, origenes = '{https://eliminada.invalid}', revocada_en = coalesce(revocada_en, :ahora)"
@@ -154,6 +168,12 @@ _DE_CUENTAS = tuple(
 _OLVIDAR_CORREOS = text(
     "DELETE FROM correos c USING unnest(CAST(:que AS text[])) q(que)"
     " WHERE c.clave ~>=~ (q.que || ':') AND c.clave ~<~ (q.que || ';')"
+)
+# What was sent keeps no text. What waits leaves as it is, and then none of it stays either.
+_VACIAR_CORREOS = text(
+    "UPDATE correos c SET secreto = true, texto = CASE estado WHEN 'fallido' THEN '' ELSE texto END,"
+    " html = CASE estado WHEN 'fallido' THEN '' ELSE html END WHERE estado IN ('pendiente', 'fallido')"
+    " AND EXISTS (SELECT FROM unnest(CAST(:dichos AS text[])) d(dicho) WHERE position(d.dicho IN c.texto) > 0)"
 )
 #: By whom an answer is about; each of them an index.
 _RESPUESTAS = {
@@ -247,7 +267,7 @@ class Privacidad(Base):
             self.session.execute(sql, datos)
 
     def contactos_de_cuentas(self, ids: Sequence[UUID]) -> list[Any]:
-        """(cuenta_id, padre_id, correo) of these CMs."""
+        """(cuenta_id, correo) of these CMs."""
         return list(self.session.execute(_CONTACTOS_DE_CUENTAS, {"ids": list(ids)}))
 
     def tomar_clientes_propios(self, ids: Sequence[UUID]) -> list[Any]:
@@ -263,6 +283,10 @@ class Privacidad(Base):
     def olvidar_correos_sobre(self, que: Sequence[str]) -> None:
         """Delete mails to whomever about these (`cuenta:<id>`): those whose key begins so."""
         self.session.execute(_OLVIDAR_CORREOS, {"que": list(que)})
+
+    def vaciar_correos_que_dicen(self, dichos: Sequence[str]) -> None:
+        """Mails to others whose text has one of these: it goes, at once or as soon as they are sent or given up."""
+        self.session.execute(_VACIAR_CORREOS, {"dichos": list(dichos)})
 
     def limpiar_respuestas(
         self, campo: str, valores: Sequence[str], limpiar: Callable[[dict[str, Any]], dict[str, Any]]

@@ -32,7 +32,9 @@ def avisar_por_correo(uow: Uow, aviso: ev.AvisoCreado) -> None:
         return
     for quien in uow.repo.destinatarios_de_avisos([aviso.cuenta_id]):
         mensaje = mensajes.aviso(quien.cuenta, aviso.tipo, aviso.mensaje)
-        escribir(uow, quien.correo, mensaje, f"aviso:{aviso.aviso_id}:{quien.perfil_id}")
+        escribir(
+            uow, quien.correo, mensaje, f"cuenta:{aviso.cuenta_id}:aviso:{aviso.aviso_id}:{quien.perfil_id}"
+        )
 
 
 def enviar_resumenes(uow: Uow) -> int:
@@ -44,7 +46,7 @@ def enviar_resumenes(uow: Uow) -> int:
         for quien in destinatarios:
             if quien.cuenta_id == uno.cuenta_id:
                 mensaje = mensajes.resumen(quien.cuenta, uno.tipo, uno.cuantos, uno.ultimo)
-                clave = f"avisos:{uno.cuenta_id}:{uno.tipo}:{uno.vez}:{quien.perfil_id}"
+                clave = f"cuenta:{uno.cuenta_id}:avisos:{uno.tipo}:{uno.vez}:{quien.perfil_id}"
                 escribir(uow, quien.correo, mensaje, clave)
     return len(contados)
 

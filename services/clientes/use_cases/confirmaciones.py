@@ -2,7 +2,7 @@
 
 The link came to the correo, so whoever brings it owns that correo: its confirmed perfil is the titular, whatever
 móvil the parent wrote; without one, the form makes it, confirmed at once. A perfil that somebody only claimed is not
-used: its password would be of who claimed it. Locks: token, perfil, cuenta maestra.
+used: its password would be of who claimed it. Locks: token, perfil, cuentas maestras.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from services.clientes.mensajes import distribuidores as mensajes
 from services.clientes.use_cases import distribuidores
 from services.clientes.use_cases.cuentas import cuenta_de
 from services.clientes.use_cases.privacidad import anotar_consentimiento
+from services.clientes.use_cases.usuarios import aceptar_invitaciones, tomar_cuentas_que_invitan
 from shared.contracts import clientes as c
 from shared.errors import Codigo, DomainError, campo_invalido
 from shared.persistence.uow import UnitOfWork
@@ -58,6 +59,7 @@ def confirmar_alta(uow: Uow, p: c.ConfirmarAlta, credenciales: Credenciales) -> 
     creado = perfil is None
     if perfil is None:
         perfil = _crear(uow, cuenta, p, credenciales)
+        tomar_cuentas_que_invitan(uow, perfil.correo, cuenta.cuenta_id)
     _exigir_libre(uow, cuenta, perfil)
     cambiada = distribuidores.cambiar(uow, cuenta, Accion.VALIDAR, Quien.PROPIA, perfil.perfil_id)
     uow.repo.agregar_usuario(
@@ -75,8 +77,12 @@ def confirmar_alta(uow: Uow, p: c.ConfirmarAlta, credenciales: Credenciales) -> 
         uow,
         padre,
         mensajes.por_activar(cuenta.nombre, perfil.nombre, str(cuenta.cuenta_id)),
-        f"por_activar:{cuenta.cuenta_id}",
+        "por_activar",
+        cuenta.cuenta_id,
     )
+    if creado:
+        # As at any other confirmation of a correo; the parent's own would put the perfil on both sides, and waits.
+        aceptar_invitaciones(uow, perfil)
     return c.AltaConfirmada(
         cuenta_id=cuenta.cuenta_id,
         nombre=cuenta.nombre,

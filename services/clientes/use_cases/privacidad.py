@@ -145,6 +145,7 @@ def suprimir_perfil(uow: Uow, p: c.SuprimirPerfil, credenciales: Credenciales) -
     if dependen:
         raise reglas.cuenta_que_depende(dependen)
     uow.repo.suprimir_perfil(perfil.perfil_id, perfil.correo, uow.ahora)
+    uow.repo.vaciar_correos_que_dicen([perfil.nombre, perfil.correo])
     uow.repo.limpiar_respuestas("perfil_id", [str(perfil.perfil_id)], reglas.sin_persona)
     de_contacto = partial(reglas.sin_persona, campos=reglas.DE_CONTACTO)
     uow.repo.limpiar_respuestas("correo", [perfil.correo], de_contacto)
@@ -178,8 +179,9 @@ def suprimir_cliente(uow: Uow, p: c.SuprimirCliente) -> c.Supresion:
 def suprimir_cuentas(uow: Uow, ids: Sequence[UUID], ahora: datetime) -> None:
     """What is left of CMs that are removed, 30 days after they were cancelled; the caller has them locked.
 
-    Who they were, who administered them, their alta, their keys and the mails to who was to be the titular go. A
-    cliente that became one of them is the same person, and is erased with it; the other clientes keep stamping.
+    Who they were, who administered them, their alta, their keys, their imports, what was written as the reason of a
+    change, and the mails about them or to who was to be the titular go. A cliente that became one of them is the same
+    person, and is erased with it; the other clientes keep stamping.
     """
     if not ids:
         return
@@ -187,9 +189,7 @@ def suprimir_cuentas(uow: Uow, ids: Sequence[UUID], ahora: datetime) -> None:
     propios = uow.repo.tomar_clientes_propios(ids)
     uow.repo.borrar_datos(ids)
     uow.repo.borrar_rastro_de_cuentas(ids, [x.correo for x in contactos if x.correo], ahora)
-    sobre = [f"{que}:{x}" for x in ids for que in ("cuenta", "alta")]
-    sobre += [f"cuenta:{x.padre_id}:por_activar:{x.cuenta_id}" for x in contactos]
-    uow.repo.olvidar_correos_sobre(sobre)
+    uow.repo.olvidar_correos_sobre([f"{que}:{x}" for x in ids for que in ("cuenta", "alta")])
     uow.repo.limpiar_respuestas("cuenta_id", [str(x) for x in ids], reglas.sin_persona)
     for cliente in propios:
         _suprimir_cliente(uow, cliente.cliente_id, cliente.nic, cliente.cuenta_id, cliente.rfc)

@@ -269,9 +269,8 @@ def _terminar(
     )
     uow.repo.cambiar_renovacion(terminada)
     pagadora = cuenta_de(uow, renovacion.paga_id)
-    distribuidores.avisar(
-        uow, pagadora, mensajes.no_renovada(cuenta.nombre, motivo), f"no_renovada:{renovacion.id}"
-    )
+    mensaje = mensajes.no_renovada(cuenta.nombre, motivo)
+    distribuidores.avisar(uow, pagadora, mensaje, f"no_renovada:{renovacion.id}", cuenta.cuenta_id)
     return terminada
 
 

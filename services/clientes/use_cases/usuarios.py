@@ -89,7 +89,7 @@ def cambiar_rol(uow: Uow, p: c.CambiarRolDeUsuario) -> c.Usuario:
     if rol is not Rol.ADMINISTRADOR:
         uow.repo.borrar_invitaciones_de(p.cuenta_id, p.perfil_id)
     mensaje = mensajes.rol_cambiado(cuenta.nombre, usuario.rol, rol)
-    escribir(uow, usuario.correo, mensaje, f"usuario-rol:{p.clave}")
+    escribir(uow, usuario.correo, mensaje, _clave(cuenta, f"usuario-rol:{p.clave}"))
     de_titular = mensajes.rol_de_usuario_cambiado(cuenta.nombre, str(usuario.nombre), usuario.rol, rol)
     _avisar_al_titular(uow, cuenta, p.actor, de_titular, f"usuario-rol-titular:{p.clave}")
     uow.auditar(objeto=f"perfil:{p.perfil_id}", antes={"rol": usuario.rol}, despues={"rol": str(rol)})
@@ -113,7 +113,9 @@ def eliminar_usuario(uow: Uow, p: c.EliminarUsuario) -> Vacio:
         )
     uow.repo.borrar_usuario(p.cuenta_id, p.perfil_id)
     uow.repo.borrar_invitaciones_de(p.cuenta_id, p.perfil_id)
-    escribir(uow, usuario.correo, mensajes.retirado(cuenta.nombre), f"usuario-retirado:{p.clave}")
+    escribir(
+        uow, usuario.correo, mensajes.retirado(cuenta.nombre), _clave(cuenta, f"usuario-retirado:{p.clave}")
+    )
     de_titular = mensajes.usuario_retirado(cuenta.nombre, str(usuario.nombre))
     _avisar_al_titular(uow, cuenta, p.actor, de_titular, f"usuario-retirado-titular:{p.clave}")
     uow.auditar(objeto=f"perfil:{p.perfil_id}", antes={"rol": usuario.rol}, despues={"rol": None})
@@ -151,9 +153,10 @@ def ceder_titularidad(uow: Uow, p: c.CederTitularidad, credenciales: Credenciale
     # Two statements: the index that allows one titular looks at each row as it changes.
     uow.repo.poner_rol(p.cuenta_id, p.perfil_id, Rol.ADMINISTRADOR)
     uow.repo.poner_rol(p.cuenta_id, p.sucesor_id, Rol.TITULAR)
-    escribir(uow, sucesor.correo, mensajes.titular_nuevo(cuenta.nombre, yo.nombre), f"titular:{p.clave}")
+    nuevo = mensajes.titular_nuevo(cuenta.nombre, yo.nombre)
+    escribir(uow, sucesor.correo, nuevo, _clave(cuenta, f"titular:{p.clave}"))
     cedida = mensajes.titularidad_cedida(cuenta.nombre, str(sucesor.nombre))
-    escribir(uow, yo.correo, cedida, f"titular-anterior:{p.clave}")
+    escribir(uow, yo.correo, cedida, _clave(cuenta, f"titular-anterior:{p.clave}"))
     uow.auditar(
         objeto=f"perfil:{p.sucesor_id}",
         antes={"rol": sucesor.rol, "titular": str(p.perfil_id)},
@@ -196,6 +199,14 @@ def aceptar_invitaciones(uow: Uow, perfil: PerfilGuardado) -> None:
             _aceptar(uow, cuenta, perfil, invitacion)
 
 
+def tomar_cuentas_que_invitan(uow: Uow, correo: str, otra: UUID) -> None:
+    """Lock the CMs that invited a correo, and one more, in order of id: for whom accepts after changing that one."""
+    invitan = {x.cuenta_id for x in uow.repo.invitaciones_para(correo, uow.ahora)}
+    if invitan:
+        for cuenta_id in sorted({otra, *invitan}):
+            _turno(uow, cuenta_id)
+
+
 def _aceptar(uow: Uow, cuenta: CuentaGuardada, perfil: PerfilGuardado, vista: InvitacionGuardada) -> bool:
     """False when it was cancelled, or accepted, before the CM was locked."""
     invitacion = uow.repo.tomar_invitacion(cuenta.cuenta_id, vista.invitacion_id)
@@ -212,8 +223,8 @@ def _agregar(
     uow.repo.agregar_usuario(
         cuenta_id=cuenta.cuenta_id, perfil_id=perfil.perfil_id, rol=rol, creado_en=uow.ahora
     )
-    clave = f"{cuenta.cuenta_id}:{perfil.perfil_id}:{uuid4()}"
-    escribir(uow, perfil.correo, mensajes.admitido(cuenta.nombre, rol), f"usuario:{clave}")
+    clave = f"{perfil.perfil_id}:{uuid4()}"
+    escribir(uow, perfil.correo, mensajes.admitido(cuenta.nombre, rol), _clave(cuenta, f"usuario:{clave}"))
     de_titular = mensajes.nuevo_usuario(cuenta.nombre, perfil.nombre, perfil.correo, rol)
     _avisar_al_titular(uow, cuenta, actor, de_titular, f"usuario-titular:{clave}")
     objeto, antes, despues = f"perfil:{perfil.perfil_id}", {"rol": None}, {"rol": str(rol)}
@@ -262,11 +273,11 @@ def _invitar(uow: Uow, cuenta: CuentaGuardada, actor: UUID, correo: str, rol: Ro
         sujeto=sujeto,
         vence_en=invitacion.vence_en,
         ahora=uow.ahora,
-        datos={"invitacion_id": str(invitacion.invitacion_id)},
+        datos={"invitacion_id": str(invitacion.invitacion_id), "correo": correo},
     )
     quien = perfil_de(uow, actor).nombre
     mensaje = mensajes.invitacion(cuenta.nombre, quien, rol, token, invitacion.vence_en)
-    escribir(uow, correo, mensaje, f"invitacion:{uuid4()}", efimero=True)
+    escribir(uow, correo, mensaje, _clave(cuenta, f"invitacion:{uuid4()}"), efimero=True)
     uow.auditar(
         objeto=f"invitacion:{invitacion.invitacion_id}", antes={"rol": None}, despues={"rol": str(rol)}
     )
@@ -314,7 +325,12 @@ def _avisar_al_titular(
     """Unless it was the titular who did it."""
     titular = uow.repo.titular_de(cuenta.cuenta_id)
     if titular is not None and titular.perfil_id != actor:
-        escribir(uow, titular.correo, mensaje, clave)
+        escribir(uow, titular.correo, mensaje, _clave(cuenta, clave))
+
+
+def _clave(cuenta: CuentaGuardada, que: str) -> str:
+    """It says which CM the mail names, so that it goes when the CM does."""
+    return f"cuenta:{cuenta.cuenta_id}:{que}"
 
 
 def _ver(usuario: UsuarioGuardado) -> c.Usuario:

@@ -133,13 +133,17 @@ class ResumenDistribuidores:
 
 @dataclass(frozen=True, kw_only=True)
 class CambiarDistribuidor(PeticionConClave):
-    """Activate, suspend, reactivate or cancel. `motivo` is asked for by a suspension and a cancellation."""
+    """Activate, suspend, reactivate or cancel. `motivo` is asked for by a suspension and a cancellation.
+
+    It is free text, that may say something of a person: it stands in the CM's history, from where it is erased with
+    the CM, and not in the audit log, from where nothing is.
+    """
 
     cuenta_id: UUID
     actor: UUID | None = None
     distribuidor_id: UUID
     accion: str = field(metadata={"validate": _ACCION})
-    motivo: str | None = opcional(_MOTIVO)
+    motivo: str | None = field(default=None, repr=False, metadata={"validate": _MOTIVO})
 
 
 @dataclass(frozen=True, kw_only=True)
