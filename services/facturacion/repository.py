@@ -24,7 +24,6 @@ from services.facturacion.domain import (
     Venta,
 )
 from services.facturacion.models import ClienteModel, CuentaModel, FacturaModel, VentaModel
-from shared.contracts.eventos import VERSION_DE_SUPRIMIDO
 from shared.pagination import Posicion
 
 _ANOTAR_LOTE = text(
@@ -95,12 +94,15 @@ class Repositorio:
         )
         return self._session.execute(cambio.returning(CuentaModel.cuenta_id)).first() is not None
 
-    def olvidar_cliente(self, cliente_id: UUID, nic: int) -> bool:
-        """Put nobody's name in the place of a cliente's, also in answers that were kept; False when it is not here."""
+    def olvidar_cliente(self, cliente_id: UUID, nic: int, version: int) -> bool:
+        """Put nobody's name in the place of a cliente's, also in answers that were kept; False when it is not here.
+
+        `version`: what no later name is newer than.
+        """
         cambio = (
             update(ClienteModel)
             .where(ClienteModel.cliente_id == cliente_id)
-            .values(nombre="Cliente suprimido", nombre_version=VERSION_DE_SUPRIMIDO)
+            .values(nombre="Cliente suprimido", nombre_version=version)
         )
         if self._session.execute(cambio.returning(ClienteModel.cliente_id)).first() is None:
             return False

@@ -11,6 +11,7 @@ from services.facturacion.domain import TipoVenta
 from shared import pagination
 from shared.contracts import facturacion as c
 from shared.contracts.eventos import (
+    VERSION_DE_SUPRIMIDO,
     ClienteConvertido,
     ClienteCreado,
     ClientesCambiados,
@@ -176,7 +177,7 @@ def olvidar_cuenta(uow: UnitOfWork[Repositorio], e: CuentaSuprimida) -> None:
 
 def olvidar_cliente(uow: UnitOfWork[Repositorio], e: ClienteSuprimido) -> None:
     """A cliente's data were erased. Raises `conflicto` while it is not here yet."""
-    if not uow.repo.olvidar_cliente(e.cliente_id, e.nic):
+    if not uow.repo.olvidar_cliente(e.cliente_id, e.nic, VERSION_DE_SUPRIMIDO):
         raise DomainError(Codigo.CONFLICTO, f"El cliente {e.nic} todavía no llega.")
 
 

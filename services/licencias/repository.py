@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from services.licencias.domain import Cliente, Cuenta, Licencia, Mkl
 from services.licencias.models import ClienteModel, CuentaModel, LicenciaModel, MklModel
-from shared.contracts.eventos import VERSION_DE_SUPRIMIDO
 from shared.pagination import Posicion
 
 # Locked in order of id, so that two lots can't deadlock; looked at again by the update once they are.
@@ -68,12 +67,15 @@ class Repositorio:
         )
         return self._session.execute(cambio.returning(CuentaModel.cuenta_id)).first() is not None
 
-    def olvidar_cliente(self, cliente_id: UUID) -> bool:
-        """Put nobody's name in the place of a cliente's; False when it is not here."""
+    def olvidar_cliente(self, cliente_id: UUID, version: int) -> bool:
+        """Put nobody's name in the place of a cliente's; False when it is not here.
+
+        `version`: what no later name is newer than.
+        """
         cambio = (
             update(ClienteModel)
             .where(ClienteModel.cliente_id == cliente_id)
-            .values(nombre="Cliente suprimido", nombre_version=VERSION_DE_SUPRIMIDO)
+            .values(nombre="Cliente suprimido", nombre_version=version)
         )
         return self._session.execute(cambio.returning(ClienteModel.cliente_id)).first() is not None
 

@@ -16,6 +16,7 @@ from shared.contracts import licencias as c
 from shared.contracts.base import Vacio
 from shared.contracts.eventos import (
     MKL_CONTRATADA,
+    VERSION_DE_SUPRIMIDO,
     ClienteConvertido,
     ClienteCreado,
     ClientesCambiados,
@@ -190,7 +191,7 @@ def olvidar_cuenta(uow: UnitOfWork[Repositorio], e: CuentaSuprimida) -> None:
 
 def olvidar_cliente(uow: UnitOfWork[Repositorio], e: ClienteSuprimido) -> None:
     """A cliente's data were erased. Raises `conflicto` while it is not here yet."""
-    if not uow.repo.olvidar_cliente(e.cliente_id):
+    if not uow.repo.olvidar_cliente(e.cliente_id, VERSION_DE_SUPRIMIDO):
         raise DomainError(Codigo.CONFLICTO, f"El cliente {e.nic} todavía no llega.")
 
 

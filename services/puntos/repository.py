@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from services.puntos.domain import Cargo, EstadoCargo, MonederoCliente, MonederoCM, TipoCuenta
 from services.puntos.models import CargoModel, MonederoClienteModel, MonederoCMModel
-from shared.contracts.eventos import VERSION_DE_SUPRIMIDO
 from shared.ledger.ledger import Ledger
 from shared.ledger.sealing import Eslabon
 from shared.persistence.outbox import publicar_seleccion
@@ -104,12 +103,15 @@ class Repositorio:
         )
         return self._session.execute(cambio.returning(MonederoCMModel.cuenta_id)).first() is not None
 
-    def olvidar_cliente(self, cliente_id: UUID) -> bool:
-        """Put nobody's name in the place of a cliente's; False when it is not here."""
+    def olvidar_cliente(self, cliente_id: UUID, version: int) -> bool:
+        """Put nobody's name in the place of a cliente's; False when it is not here.
+
+        `version`: what no later name is newer than.
+        """
         cambio = (
             update(MonederoClienteModel)
             .where(MonederoClienteModel.cliente_id == cliente_id)
-            .values(nombre="Cliente suprimido", nombre_version=VERSION_DE_SUPRIMIDO)
+            .values(nombre="Cliente suprimido", nombre_version=version)
         )
         return self._session.execute(cambio.returning(MonederoClienteModel.cliente_id)).first() is not None
 

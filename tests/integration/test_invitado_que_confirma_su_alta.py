@@ -78,7 +78,8 @@ def test_quien_ya_tenia_perfil_no_acepta_nada_por_confirmar(mundo: Mundo) -> Non
 def test_confirma_mientras_la_cuenta_que_invita_cancela_la_invitacion(mundo: Mundo) -> None:
     """Either the invitation was taken or it was cancelled; whoever waits gets its turn."""
     prima = mundo.activa()
-    invitacion = invitar(mundo, prima)
+    invitacion = invitar(mundo, prima).invitacion_id
+    assert invitacion is not None
     titular = mundo.leer("SELECT perfil_id FROM usuarios WHERE cuenta_id = :c", c=prima)[0][0]
     propia = mundo.alta(correo=CORREO)
     listos = threading.Barrier(2)
@@ -86,9 +87,7 @@ def test_confirma_mientras_la_cuenta_que_invita_cancela_la_invitacion(mundo: Mun
 
     def cancelar() -> None:
         listos.wait(10)
-        peticion = c.CancelarInvitacion(
-            clave="c", cuenta_id=prima, actor=titular, invitacion_id=invitacion.invitacion_id
-        )
+        peticion = c.CancelarInvitacion(clave="c", cuenta_id=prima, actor=titular, invitacion_id=invitacion)
         try:
             mundo.correr(usuarios.cancelar_invitacion, peticion)
         except DomainError as error:
