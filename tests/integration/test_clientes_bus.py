@@ -1,4 +1,7 @@
-"""A conversion over the real bus: every service follows the event, also when it comes twice or before its cliente."""
+"""What clientes tells, over the real bus: a conversion, another name, an erasure.
+
+Every service follows the event, also when it comes twice or before its cliente.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from uuid import UUID, uuid4
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from sqlalchemy import text
 
 from shared.contracts import eventos as ev
 from shared.contracts import facturacion as f
@@ -193,3 +197,70 @@ def test_la_conversion_que_llega_antes_que_su_cliente_espera(bus: RpcClient, bas
     hasta(lambda: bus.llamar(p.CONSULTAR_SALDO, p.ConsultarSaldo(cuenta_id=otro.cuenta_id, nic=OTRO_NIC)))
     ruta = lic.ListarLicencias(cuenta_id=otro.cuenta_id, nic=OTRO_NIC)
     hasta(lambda: codigo(lambda: bus.llamar(lic.LISTAR_LICENCIAS, ruta)) is None)
+
+
+TABLAS = {
+    "puntos": ("monederos_cliente", "monederos_cm"),
+    "licencias": ("clientes", "cuentas"),
+    "facturacion": ("clientes", "cuentas"),
+}
+
+
+def nombres(bases: dict[str, str], cliente: UUID, cuenta: UUID) -> set[tuple[str | None, str | None]]:
+    """How each service calls a cliente and a CM."""
+    vistos = set()
+    for servicio, (de_cliente, de_cuenta) in TABLAS.items():
+        engine = new_engine(bases[servicio], 1)
+        with engine.connect() as conexion:
+            sql = (
+                f"SELECT (SELECT nombre FROM {de_cliente} WHERE cliente_id = :c),"
+                f" (SELECT nombre FROM {de_cuenta} WHERE cuenta_id = :m)"
+            )
+            vistos.add(tuple(conexion.execute(text(sql), {"c": cliente, "m": cuenta}).one()))
+        engine.dispose()
+    return vistos
+
+
+def test_un_nombre_nuevo_llega_a_todos_y_lo_suprimido_no_vuelve(
+    bus: RpcClient, bases: dict[str, str]
+) -> None:
+    """Also when a name comes before its cliente, and an erasure before a name that was told earlier."""
+    cuenta, cliente, vecino, nic = uuid4(), uuid4(), uuid4(), 4003
+
+    def nombre(version: int, como: str) -> tuple[Evento[Any], Any]:
+        carga = ev.ClientesCambiados(clientes=str(cliente), versiones=str(version), nombres=[como])
+        return ev.CLIENTES_CAMBIADOS, carga
+
+    def creado_en(cuenta: UUID, cliente: UUID, nic: int) -> tuple[Evento[Any], Any]:
+        carga = ev.ClienteCreado(
+            cuenta_id=cuenta, cliente_id=cliente, nic=nic, nombre="Primero", cti=f"CTI000{nic}"
+        )
+        return ev.CLIENTE_CREADO, carga
+
+    nacidos = (
+        (
+            ev.CUENTA_MAESTRA_CREADA,
+            ev.CuentaMaestraCreada(cuenta_id=cuenta, padre_id=uuid4(), nombre="Ávila"),
+        ),
+        creado_en(cuenta, cliente, nic),
+        creado_en(cuenta, vecino, nic + 1),
+    )
+    contar(bases, nombre(2, "Segundo"))
+    contar(bases, *nacidos)
+    hasta(lambda: nombres(bases, cliente, cuenta) == {("Segundo", "Ávila")})
+    contar(bases, nombre(4, "Cuarto"), nombre(3, "Tercero"))
+    hasta(lambda: nombres(bases, cliente, cuenta) == {("Cuarto", "Ávila")})
+
+    ahora = datetime.now(UTC)
+    contar(
+        bases,
+        (ev.CLIENTE_SUPRIMIDO, ev.ClienteSuprimido(cliente_id=cliente, nic=nic, en=ahora)),
+        (ev.CUENTA_SUPRIMIDA, ev.CuentaSuprimida(cuenta_id=cuenta, en=ahora)),
+    )
+    olvidados = {("Cliente suprimido", "Cuenta eliminada")}
+    hasta(lambda: nombres(bases, cliente, cuenta) == olvidados)
+    tarde = ev.ClientesCambiados(clientes=f"{cliente},{vecino}", versiones="5,5", nombres=["Tarde", "Quinto"])
+    contar(bases, (ev.CLIENTES_CAMBIADOS, tarde), *nacidos)
+    # The same lot names another cliente: once that name is there, the late one was heard.
+    hasta(lambda: nombres(bases, vecino, cuenta) == {("Quinto", "Cuenta eliminada")})
+    assert nombres(bases, cliente, cuenta) == olvidados
