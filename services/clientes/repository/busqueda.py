@@ -24,9 +24,9 @@ from services.clientes.domain.cartera import FilaDeCartera, Filtros, Lugar, Orde
 #: Entries of the order's index looked at first, and the hits in them from which walking on is surely cheaper than
 #: finding and sorting all; all entries that are left.
 _VENTANA = 1_000
-_BASTANTES = 10
+_BASTANTES = 4
 _RESTO = 2**31
-#: Of a word's trigrams so many are asked of the index, the rarest among so many clientes.
+#: Of a word's trigrams so many are asked of the index (one in three, if more), the rarest among so many clientes.
 _TRIGRAMAS = 3
 _MUESTRA = 200
 #: Beginnings of names of which the ranges are read in one statement.
@@ -290,9 +290,10 @@ class Consulta:
         if all(len(palabra.strip("% ")) <= _TRIGRAMAS + 2 for palabra in self._patrones):
             return self._en("t.resto")
         # Of each word, because those of one word come together and tell nothing of the others.
-        elegidos = {
-            g for palabra in self._patrones for g in [g for g in self._raros if g in palabra][:_TRIGRAMAS]
-        }
+        elegidos: set[str] = set()
+        for palabra in self._patrones:
+            raros = [g for g in self._raros if g in palabra]
+            elegidos.update(raros[: max(_TRIGRAMAS, len(raros) // 3)])
         condiciones = []
         for n, trigrama in enumerate(sorted(elegidos)):
             self._valores[f"g{n}"] = f"%{trigrama}%"
