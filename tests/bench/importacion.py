@@ -1,4 +1,4 @@
-"""`python -m tests.bench.importacion --sistema`: an import of 100,000 clientes, over HTTP and through the whole system.
+"""`python -m tests.bench.importacion`: an import of 100,000 clientes, over HTTP and through the whole system.
 
 received    the POST: the file read, cut in pieces and kept
 imported    from then until every cliente is in the cartera, with the progress that a person sees
