@@ -14,6 +14,8 @@ from xml.sax.saxutils import escape
 
 from lxml import etree
 
+from services.gateway import verificacion
+
 NS_TFD: Final = "http://www.sat.gob.mx/TimbreFiscalDigital"
 _TIMBRE: Final = f"{{{NS_TFD}}}TimbreFiscalDigital"
 _PROHIBIDO: Final = re.compile(rb"<!(?:DOCTYPE|ENTITY|ELEMENT|ATTLIST|NOTATION)", re.IGNORECASE)
@@ -80,6 +82,8 @@ class Timbre:
     emisor: str
     receptor: str
     total: str
+    extranjero: str
+    """Number of a CR's receiver that has no RFC."""
 
     @property
     def cadena(self) -> str:
@@ -91,11 +95,15 @@ class Timbre:
 
     @property
     def verificacion(self) -> str:
-        """The address that the printed QR code holds (Annex 20, I.D), which escapes an RFC's & as XML does."""
-        return (
-            "https://verificacfdi.facturaelectronica.sat.gob.mx/default.aspx"
-            f"?id={self.uuid}&re={escape(self.emisor)}&rr={escape(self.receptor)}&tt={self.total}"
-            f"&fe={self.sello_cfd[-8:]}"
+        """The address that the printed QR code holds."""
+        return verificacion.url(
+            raiz=self.raiz,
+            uuid=self.uuid,
+            emisor=self.emisor,
+            receptor=self.receptor,
+            extranjero=self.extranjero,
+            total=self.total,
+            sello=self.sello_cfd,
         )
 
 
@@ -125,18 +133,20 @@ def timbre_de(xml: str) -> Timbre:
         emisor=_rfc(emisor),
         receptor=_rfc(receptor),
         total=str(raiz.get("Total") or (totales.get("MontoTotOperacion", "") if totales is not None else "")),
+        extranjero=_dato(receptor, "NumRegIdTribR"),
     )
 
 
 def _rfc(nodo: etree._Element | None) -> str:
     """Rfc of a party: an attribute of a CFDI's node; in a CR RfcE/RfcR, the receiver's one level down."""
+    return _dato(nodo, "Rfc", "RfcE", "RfcR")
+
+
+def _dato(nodo: etree._Element | None, *nombres: str) -> str:
+    """The first of these attributes that a party's node has, or one of those inside it; '' when none."""
     if nodo is None:
         return ""
-    for candidato in (nodo, *nodo):
-        for nombre in ("Rfc", "RfcE", "RfcR"):
-            if candidato.get(nombre):
-                return str(candidato.get(nombre))
-    return ""
+    return next((str(v) for uno in (nodo, *nodo) for nombre in nombres if (v := uno.get(nombre))), "")
 
 
 def raiz_de(xml: str) -> str:

@@ -12,17 +12,15 @@ from decimal import Decimal, InvalidOperation
 from importlib import import_module
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from lxml import etree
 from satcfdi.cfdi import CFDI
 from satcfdi.render.environment import CFDIEnvironment
 
+from services.gateway import verificacion
 from services.gateway.impresion.letras import importe_con_letra
 
 PLANTILLAS = Path(__file__).parent / "plantillas"
-VERIFICA_CFDI = "https://verificacfdi.facturaelectronica.sat.gob.mx/default.aspx"
-VERIFICA_RETENCION = "https://prodretencionverificacion.clouda.sat.gob.mx/"
 #: Certificates of the SAT's tests and of our sandbox; the SAT's real ones begin with 00001.
 _DE_PRUEBA = ("30001", "99999")
 _ADDENDAS = (
@@ -77,34 +75,19 @@ def letra(importe: Any, moneda: Any) -> str:
 
 
 def url_verificacion(c: CFDI) -> str:
-    """What the QR says (Annex 20, I.D and II.C): id, re, rr, tt, fe; each percent-encoded, for RFC with & or Ñ."""
-    timbre = c["Complemento"]["TimbreFiscalDigital"]
-    if etree.QName(c.tag).localname == "Retenciones":
-        base, total = VERIFICA_RETENCION, c["Totales"]["MontoTotOperacion"]
-        emisor = c["Emisor"]["RfcE"]
-        nacional = c["Receptor"].get("Nacional")
-        receptor = (
-            ("rr", nacional["RfcR"])
-            if nacional
-            else ("nr", (c["Receptor"].get("Extranjero") or {}).get("NumRegIdTribR", ""))
-        )
-    else:
-        base, total, emisor = VERIFICA_CFDI, c["Total"], c["Emisor"]["Rfc"]
-        receptor = ("rr", c["Receptor"]["Rfc"])
-    campos = [
-        ("id", timbre["UUID"]),
-        ("re", emisor),
-        receptor,
-        ("tt", _total(total)),
-        ("fe", c["Sello"][-8:]),
-    ]
-    return base + "?" + "&".join(f"{n}={quote(str(v), safe='')}" for n, v in campos if v)
-
-
-def _total(valor: Any) -> str:
-    """Without zeros that say nothing, as Annex 20 wants it: `100.0`, `1250.5`."""
-    texto = f"{Decimal(str(valor)):.6f}".rstrip("0")
-    return f"{texto}0" if texto.endswith(".") else texto
+    """What the document's QR says."""
+    retencion = etree.QName(c.tag).localname == "Retenciones"
+    receptor = c["Receptor"]
+    nacional, extranjero = receptor.get("Nacional") or {}, receptor.get("Extranjero") or {}
+    return verificacion.url(
+        raiz=etree.QName(c.tag).localname,
+        uuid=str(c["Complemento"]["TimbreFiscalDigital"]["UUID"]),
+        emisor=c["Emisor"]["RfcE" if retencion else "Rfc"],
+        receptor=nacional.get("RfcR", "") if retencion else receptor["Rfc"],
+        extranjero=extranjero.get("NumRegIdTribR", ""),
+        total=str(c["Totales"]["MontoTotOperacion"] if retencion else c["Total"]),
+        sello=c["Sello"],
+    )
 
 
 def _sin_addenda(xml: bytes) -> etree._Element:

@@ -158,7 +158,7 @@ def test_cuenta_lo_que_dice_un_documento_timbrado() -> None:
     assert t.cadena == (
         f"||1.1|{str(UUID_1).upper()}|2026-11-24T12:00:00|PRU010101XX0|c2VsbG9DRkQ=ABCDEFGH|99999000000000000001||"
     )
-    assert t.verificacion.endswith("&re=EKU9003173C9&rr=URE180429TM6&tt=116.00&fe=ABCDEFGH")
+    assert t.verificacion.endswith("&re=EKU9003173C9&rr=URE180429TM6&tt=116.0&fe=ABCDEFGH")
     assert xml.leer(t.tfd.encode()).get("UUID") == str(UUID_1).upper()
     assert "cfdi" not in t.tfd
     assert (t.raiz, t.no_certificado) == ("Comprobante", "30001000000500003416")
