@@ -14,7 +14,8 @@ import orjson
 import pytest
 from sqlalchemy import text
 
-from services.gateway.estados import escritura, lectura, proceso
+from services.gateway.estados import escritura, lectura
+from services.gateway.impresion.taller import Taller
 from services.timbrado.domain import pronostico as reglas
 from services.timbrado.domain.venta_automatica import ZONA
 from services.timbrado.repository.consumo import SIN_FIN, al_sellar
@@ -186,21 +187,15 @@ def test_the_pdf_is_drawn_in_another_process_and_fetches_nothing(banco: Banco, t
     sellar(banco)
     trampa = tmp_path / "trampa.png"
     trampa.write_bytes(b"no")
-    pdf = proceso.dibujar(_datos(banco, f'<img src="file://{trampa}"> Ñandú & Cía'))
-    assert pdf.startswith(b"%PDF")
-
-
-@pytest.mark.parametrize(
-    ("programa", "plazo"), [("import time; time.sleep(60)", 0.3), ("raise SystemExit(3)", 30), ("pass", 30)]
-)
-def test_a_drawing_that_hangs_or_dies_is_a_503(
-    programa: str, plazo: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "dibujo_malo.py").write_text(programa)
-    monkeypatch.setattr(proceso, "RAIZ", tmp_path)
-    with pytest.raises(DomainError, match="CSV o JSON") as exc:
-        proceso.dibujar({}, plazo, "dibujo_malo")
-    assert exc.value.code == "no_disponible"
+    taller = Taller()
+    try:
+        pdf = taller.estado(_datos(banco, f'<img src="file://{trampa}"> Ñandú & Cía'))
+        assert pdf.startswith(b"%PDF")
+        with pytest.raises(DomainError, match="CSV o JSON") as exc:
+            taller.estado({"movimientos": []})
+        assert exc.value.code == "no_disponible"
+    finally:
+        taller.cerrar()
 
 
 # -- forecasts ---------------------------------------------------------------------------------------------

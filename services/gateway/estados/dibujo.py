@@ -1,14 +1,8 @@
-"""Draws one statement: `python -m services.gateway.estados.dibujo estado.json estado.pdf`. Imports WeasyPrint, which
-takes a second to load, so nobody else imports this.
-"""
+"""Draws a statement of account. Imports WeasyPrint, which takes a second to load, so only a drawing worker does this."""
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import resource
-import sys
 from datetime import date, datetime
 from decimal import Decimal
 from importlib import import_module
@@ -19,8 +13,6 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 ZONA = ZoneInfo("America/Mexico_City")
-#: Bytes; 2,000 rows take some 200 MB (and 10 s of CPU).
-MEMORIA = 1_000 * 1024 * 1024
 _MESES = (
     "enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre",
     "diciembre",
@@ -77,16 +69,3 @@ def _dinero(texto: str | Decimal | None) -> str:
 
 def _motivo(texto: str) -> str:
     return _MOTIVOS.get(texto, texto.replace("_", " ").capitalize())
-
-
-def main() -> None:
-    """Draw, with bounded memory and below everything else that the machine has to do."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORIA, MEMORIA))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.nice(5)
-    entrada, salida = Path(sys.argv[1]), Path(sys.argv[2])
-    salida.write_bytes(dibujar(json.loads(entrada.read_bytes())))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,8 +1,8 @@
 """One worker: draws what it is asked over a socket, one after the other, and ends when nobody asks any more.
 
-A request is two frames (options as JSON, the XML); an answer one byte (`P` a PDF, `E` a text for the log) and a
-frame. A frame is its length in four bytes and its bytes. Limits are the kernel's: memory, and an alarm that kills
-a drawing that takes too long even if the gateway is gone.
+A request is two frames (options as JSON, and a document's XML or a statement's JSON); an answer one byte (`P` a PDF,
+`E` a text for the log) and a frame. A frame is its length in four bytes and its bytes. Limits are the kernel's: memory,
+and an alarm that kills a drawing that takes too long even if the gateway is gone.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import resource
 import select
 import signal
 import sys
+from typing import Any
 
-from services.gateway.impresion.trama import LIMITE, MEMORIA, OCIO, PLAZO, Cortada, abrir, enviar, recibir
+from services.gateway.impresion.trama import LIMITE, MEMORIA, OCIO, PLAZOS, Cortada, abrir, enviar, recibir
 
 
 def main(descriptor: int) -> None:
@@ -25,20 +26,16 @@ def main(descriptor: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     canal = abrir(descriptor)
-    signal.alarm(int(PLAZO))  # loading counts too
-    from services.gateway.impresion.dibujo import dibujar
-
-    signal.alarm(0)
     for _ in range(LIMITE):
         if not select.select([canal], [], [], OCIO)[0]:
             return
         try:
-            opciones, xml = json.loads(recibir(canal)), recibir(canal)
+            opciones, datos = json.loads(recibir(canal)), recibir(canal)
         except Cortada:
             return
-        signal.alarm(int(PLAZO))
+        signal.alarm(int(PLAZOS[opciones["que"]]))
         try:
-            respuesta, clase = dibujar(xml, cancelado=bool(opciones.get("cancelado"))), b"P"
+            respuesta, clase = dibujar(opciones, datos), b"P"
         except MemoryError:
             # What is left of the memory is not worth a second try.
             raise SystemExit(1) from None
@@ -47,6 +44,17 @@ def main(descriptor: int) -> None:
         signal.alarm(0)
         canal.sendall(clase)
         enviar(canal, respuesta)
+
+
+def dibujar(opciones: dict[str, Any], datos: bytes) -> bytes:
+    """The PDF of what `opciones` says that it is. What draws takes a second to load, and is here at its first use."""
+    if opciones["que"] == "estado":
+        from services.gateway.estados import dibujo as estado
+
+        return estado.dibujar(json.loads(datos))
+    from services.gateway.impresion import dibujo as comprobante
+
+    return comprobante.dibujar(datos, cancelado=bool(opciones.get("cancelado")))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """The gateway's drawing workers: started when needed, killed at the deadline, never waited for by anybody else.
 
 A worker is another process with its own memory limit, without our environment (so without any secret) and with
-one socket. Whatever it dies of, the request that it was drawing gets `no_disponible`, and the next one a new worker.
+one socket. It draws documents and statements of account alike. Whatever it dies of, the request that it was drawing
+gets `no_disponible`, and the next one a new worker.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ import sys
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import eventlet
+import orjson
 from eventlet.semaphore import Semaphore
 
-from services.gateway.impresion.trama import PLAZO, Cortada, enviar, exactos, recibir
+from services.gateway.impresion.trama import PLAZOS, Cortada, enviar, exactos, recibir
 from shared.errors import Codigo, DomainError
 from shared.logging import get_logger
 
@@ -31,6 +34,36 @@ RAIZ = Path(__file__).resolve().parents[3]
 PROCESOS = 2
 #: Seconds that a drawing may wait for a worker that is free.
 ESPERA = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Clase:
+    """What is drawn, and what is said to who does not get it."""
+
+    que: str
+    muchos: str
+    tardo: str
+    no_salio: str
+    mientras: str
+    imposible: str
+
+
+COMPROBANTE = _Clase(
+    que="comprobante",
+    muchos="Hay muchas representaciones impresas en espera.",
+    tardo="La representación impresa tardó demasiado.",
+    no_salio="La representación impresa no se pudo generar.",
+    mientras="; mientras tanto puede descargar el XML, que es el comprobante.",
+    imposible="Este comprobante no se pudo imprimir. Descargue el XML, que es el comprobante, y avise a soporte.",
+)
+ESTADO = _Clase(
+    que="estado",
+    muchos="Hay muchos estados de cuenta en espera.",
+    tardo="El PDF tardó demasiado.",
+    no_salio="El PDF no se pudo generar.",
+    mientras=", o pida el estado de cuenta en CSV o JSON.",
+    imposible="Este estado de cuenta no se pudo dibujar. Pídalo en CSV o JSON, y avise a soporte.",
+)
 
 
 @dataclass(slots=True)
@@ -48,11 +81,12 @@ class _Obrero:
 
 
 class Taller:
-    """`pdf(xml, cancelado=…)` → bytes. One per process; greenthreads share it."""
+    """`pdf(xml, cancelado=…)` or `estado(datos)` → bytes. One per process; greenthreads share it."""
 
     def __init__(
-        self, procesos: int = PROCESOS, plazo: float = PLAZO, modulo: str = "services.gateway.impresion"
+        self, procesos: int = PROCESOS, plazo: float | None = None, modulo: str = "services.gateway.impresion"
     ) -> None:
+        """`plazo`: seconds for a drawing, whatever it is; without one, those of `PLAZOS`."""
         self._lugares = Semaphore(procesos)
         self._plazo = plazo
         self._modulo = modulo
@@ -60,35 +94,40 @@ class Taller:
 
     def pdf(self, xml: str, *, cancelado: bool) -> bytes:
         """The printed representation. Raises `no_disponible` when it can't be had in time."""
+        return self._dibujar(COMPROBANTE, {"cancelado": cancelado}, xml.encode())
+
+    def estado(self, datos: dict[str, Any]) -> bytes:
+        """A statement of account, given its JSON. Raises `no_disponible` when it can't be had in time."""
+        return self._dibujar(ESTADO, {}, orjson.dumps(datos))
+
+    def _dibujar(self, de: _Clase, opciones: dict[str, Any], contenido: bytes) -> bytes:
         if not self._lugares.acquire(timeout=ESPERA):
-            raise _no_disponible("Hay muchas representaciones impresas en espera.")
+            raise _no_disponible(de, de.muchos)
         obrero: _Obrero | None = None
-        plazo = eventlet.Timeout(self._plazo)
+        segundos = PLAZOS[de.que] if self._plazo is None else self._plazo
+        plazo = eventlet.Timeout(segundos)
         try:
             obrero = self._tomar()
-            clase, datos = self._encargar(obrero, xml, cancelado)
+            clase, datos = self._encargar(obrero, {"que": de.que, **opciones}, contenido)
             self._libres.append(obrero)
             obrero = None
         except eventlet.Timeout as exc:
             if exc is not plazo:
                 raise
-            log.warning("impresion_tardada", segundos=self._plazo, bytes=len(xml))
-            raise _no_disponible("La representación impresa tardó demasiado.") from None
+            log.warning("impresion_tardada", que=de.que, segundos=segundos, bytes=len(contenido))
+            raise _no_disponible(de, de.tardo) from None
         except (OSError, Cortada) as exc:
-            log.error("impresion_caida", error=str(exc), codigo=obrero.proceso.poll() if obrero else None)
-            raise _no_disponible("La representación impresa no se pudo generar.") from None
+            codigo = obrero.proceso.poll() if obrero else None
+            log.error("impresion_caida", que=de.que, error=str(exc), codigo=codigo)
+            raise _no_disponible(de, de.no_salio) from None
         finally:
             plazo.cancel()
             if obrero is not None:
                 obrero.terminar()
             self._lugares.release()
         if clase != b"P":
-            log.error("impresion_fallida", error=datos.decode("utf-8", "replace"))
-            raise DomainError(
-                Codigo.NO_DISPONIBLE,
-                "Este comprobante no se pudo imprimir. Descargue el XML, que es el comprobante, y avise a soporte.",
-                datos={"reintentar_en": 3600},
-            )
+            log.error("impresion_fallida", que=de.que, error=datos.decode("utf-8", "replace"))
+            raise DomainError(Codigo.NO_DISPONIBLE, de.imposible, datos={"reintentar_en": 3600})
         return datos
 
     def cerrar(self) -> None:
@@ -96,9 +135,9 @@ class Taller:
         while self._libres:
             self._libres.pop().terminar()
 
-    def _encargar(self, obrero: _Obrero, xml: str, cancelado: bool) -> tuple[bytes, bytes]:
-        enviar(obrero.canal, json.dumps({"cancelado": cancelado}).encode())
-        enviar(obrero.canal, xml.encode())
+    def _encargar(self, obrero: _Obrero, opciones: dict[str, Any], contenido: bytes) -> tuple[bytes, bytes]:
+        enviar(obrero.canal, json.dumps(opciones).encode())
+        enviar(obrero.canal, contenido)
         return exactos(obrero.canal, 1), recibir(obrero.canal)
 
     def _tomar(self) -> _Obrero:
@@ -135,9 +174,9 @@ def taller() -> Taller:
     return Taller()
 
 
-def _no_disponible(que: str) -> DomainError:
+def _no_disponible(de: _Clase, que: str) -> DomainError:
     return DomainError(
         Codigo.NO_DISPONIBLE,
-        f"{que} Intente de nuevo en unos segundos; mientras tanto puede descargar el XML, que es el comprobante.",
+        f"{que} Intente de nuevo en unos segundos{de.mientras}",
         datos={"reintentar_en": 10},
     )

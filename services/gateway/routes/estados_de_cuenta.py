@@ -15,8 +15,9 @@ from marshmallow import fields
 
 from services.gateway.auth import requiere_sesion
 from services.gateway.contexto import actual, cliente, llamar
-from services.gateway.estados import escritura, lectura, proceso
+from services.gateway.estados import escritura, lectura
 from services.gateway.estados.lectura import FILAS, FILAS_PDF, Lectura
+from services.gateway.impresion.taller import taller
 from services.gateway.schemas import Esquema
 from shared.contracts import clientes as cl
 
@@ -107,7 +108,7 @@ def _responder(cti: str | None, desde: date, hasta: date) -> Response:
     cuerpo: Iterator[bytes] | bytes
     match tipo:
         case "application/pdf":
-            cuerpo = proceso.dibujar(_para_dibujar(leido, cuenta_id))
+            cuerpo = taller().estado(_para_dibujar(leido, cuenta_id))
         case "text/csv":
             cuerpo = escritura.en_csv(leido)
         case _:

@@ -32,7 +32,7 @@ def obrero(descriptor: int) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
             case b"tarda":
                 time.sleep(30)
-            case b"falla":
+            case b"falla" | b'{"como":"falla"}':
                 canal.sendall(b"E")
                 enviar(canal, b"ValueError: secreto")
             case b"secretos":
@@ -60,7 +60,14 @@ def main() -> dict[str, Any]:
         except DomainError as exc:
             return f"{exc.code}: {exc.detail}"
 
+    def estado(como: str) -> str:
+        try:
+            return taller.estado({"como": como}).decode()
+        except DomainError as exc:
+            return f"{exc.code}: {exc.detail}"
+
     pasos = {xml: pedir(xml) for xml in ("uno", "dos", "secretos", "falla", "muere", "despues de morir")}
+    pasos["estado"], pasos["estado que falla"] = estado("uno"), estado("falla")
     latidos: list[int] = []
 
     def latir() -> None:

@@ -147,7 +147,9 @@ def test_a_worker_that_dies_hangs_or_fails_costs_one_answer() -> None:
     assert hecho.returncode == 0, hecho.stderr
     visto = json.loads(hecho.stdout.splitlines()[-1])
     pasos = visto["pasos"]
-    assert pasos["uno"].endswith('{"cancelado": true}uno')
+    assert pasos["uno"].endswith('{"que": "comprobante", "cancelado": true}uno')
+    assert pasos["estado"].endswith('{"que": "estado"}{"como":"uno"}')
+    assert pasos["estado que falla"].startswith("no_disponible: Este estado de cuenta no se pudo dibujar")
     assert pasos["uno"].split()[0] == pasos["dos"].split()[0], "one worker serves one after the other"
     assert "AMQP_URL" not in pasos["secretos"]
     assert pasos["falla"].startswith("no_disponible: Este comprobante no se pudo imprimir")
