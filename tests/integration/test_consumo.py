@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from services.timbrado.repository import Directo
 from services.timbrado.repository.consumo import al_sellar
+from services.timbrado.use_cases import consumos
 from shared.ledger import sealing
 from shared.ledger.domain import Captura
 from tests.integration.test_timbrado_pipeline import Banco, armar
@@ -104,3 +107,60 @@ def test_the_database_refuses_hours_that_are_none(banco: Banco) -> None:
                 text("INSERT INTO consumo_por_hora VALUES ('X', :hora, :cantidad)"),
                 {"hora": hora, "cantidad": cantidad},
             )
+
+
+def test_old_hours_become_one_and_the_sum_stays(banco: Banco) -> None:
+    ahora = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    ctis = [banco.cti, "OTRA", "QUIETA"]
+    corte = ahora - consumos.CONSERVADO
+    with banco.engine.begin() as connection:
+        for cti in ctis[:2]:
+            for n in range(1, 60):
+                connection.execute(
+                    text("INSERT INTO consumo_por_hora VALUES (:cti, :hora, :n)"),
+                    {"cti": cti, "hora": corte + timedelta(hours=30 - n), "n": n},
+                )
+        connection.execute(
+            text("INSERT INTO consumo_por_hora VALUES ('QUIETA', :h, 5)"), {"h": corte - timedelta(days=900)}
+        )
+
+    def filas() -> dict[str, dict[datetime, int]]:
+        vistas: dict[str, dict[datetime, int]] = {}
+        with banco.engine.connect() as connection:
+            for r in connection.execute(text("SELECT cti, hora, cantidad FROM consumo_por_hora")):
+                vistas.setdefault(r.cti, {})[r.hora] = r.cantidad
+        return vistas
+
+    antes = filas()
+
+    def juntar(limite: int) -> int:
+        with banco.uow() as uow:
+            hechas = uow.repo.juntar_horas(corte, limite)
+            uow.commit()
+            return int(hechas)
+
+    # Two replicas at once, a few at a time, and a death before a commit.
+    with banco.uow() as uow:
+        uow.repo.juntar_horas(corte, 10)
+    assert filas() == antes
+    with ThreadPoolExecutor(2) as dos:
+        cuantas = sum(dos.map(lambda _: juntar(7), range(20)))
+    while hechas := juntar(7):
+        cuantas += hechas
+    assert cuantas == 2 * 29 + 1
+    despues = filas()
+    fondo = datetime.fromtimestamp(0, UTC)
+    for cti in ctis:
+        assert sum(despues[cti].values()) == sum(antes[cti].values())
+        quedan = {h: n for h, n in despues[cti].items() if h != fondo}
+        assert quedan == {h: n for h, n in antes[cti].items() if h >= corte}
+    # An hour that is sealed very late is still counted, and joins the others.
+    with banco.engine.begin() as connection:
+        connection.execute(
+            text("INSERT INTO consumo_por_hora VALUES ('QUIETA', :h, 3)"), {"h": corte - timedelta(days=1)}
+        )
+    with banco.uow() as uow:
+        assert consumos.juntar_horas(uow) >= 1
+        assert consumos.juntar_horas(uow) == 0
+        uow.commit()
+    assert filas()["QUIETA"] == {fondo: 8}

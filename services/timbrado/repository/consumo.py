@@ -27,6 +27,19 @@ _CONSUMED = text(
     " INSERT INTO ritmos (cti, desde) SELECT cti, (min(hora) AT TIME ZONE 'America/Mexico_City')::date FROM u"
     " GROUP BY cti ON CONFLICT DO NOTHING"
 )
+#: A CTI's old hours become one, at the epoch: its sum stays what it stamped, and no window reaches back to there. Those at
+#: the epoch are no candidates, or a scan would pass them all each time. Replicas take other rows; the sums are locked in
+#: order of CTI.
+_FOLD = text(
+    "WITH viejas AS (SELECT cti, hora FROM consumo_por_hora WHERE hora > to_timestamp(0) AND hora < :antes"
+    " ORDER BY hora LIMIT :limite FOR UPDATE SKIP LOCKED),"
+    " quitadas AS (DELETE FROM consumo_por_hora h USING viejas v WHERE h.cti = v.cti AND h.hora = v.hora"
+    " RETURNING h.cti, h.cantidad),"
+    " sumadas AS (INSERT INTO consumo_por_hora AS h (cti, hora, cantidad)"
+    " SELECT cti, to_timestamp(0), sum(cantidad) FROM quitadas GROUP BY cti ORDER BY cti"
+    " ON CONFLICT (cti, hora) DO UPDATE SET cantidad = h.cantidad + excluded.cantidad)"
+    " SELECT count(*) FROM quitadas"
+)
 _DAYS = text(
     "INSERT INTO cortes (cuenta_id, dia, secuencia)"
     " SELECT cuenta_id, (en AT TIME ZONE 'America/Mexico_City')::date, min(secuencia)"
@@ -132,6 +145,10 @@ class Consumo(Base):
                 "compras": [compras.get(cuenta, "") for cuenta in ultimos],
             },
         )
+
+    def juntar_horas(self, antes: datetime, limite: int) -> int:
+        """Make one of the hours before a moment, of at most `limite` rows; how many rows that was."""
+        return int(self._session.scalar(_FOLD, {"antes": antes, "limite": limite}) or 0)
 
     def ritmos_vencidos(self, hoy: date, limite: int) -> list[Any]:
         """Take rhythms that a new day has made old: (cti, desde, de_hoy, sumas by weekday from Monday on)."""

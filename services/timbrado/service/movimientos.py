@@ -187,6 +187,15 @@ class Movimientos:
             uow.commit()
         return hechos
 
+    @timer(interval=60)
+    def juntar_consumos(self) -> None:
+        try:
+            with self.bus.uow() as uow:
+                consumos.juntar_horas(uow)
+                uow.commit()
+        except Exception as exc:  # noqa: BLE001
+            log.warning("consumos_sin_juntar", error=str(exc))
+
     @timer(interval=2)
     def sellar(self) -> None:
         try:
