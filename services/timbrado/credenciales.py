@@ -111,6 +111,10 @@ class Credenciales:
             guardadas = leidas if al_dia else self._read(list(cold))
             for cti, indices in cold.items():
                 guardada = guardadas.get(cti)
+                # One that does not exist is refused without argon2, and so sooner than a wrong password. Its id is no
+                # secret: it is a NIC's number in order. 27 ms of CPU for each id that anybody makes up would be one
+                # more lever, without end, while those of one CTI are counted and told (`domain/guarda.py`); and the
+                # rest of the lot would wait for them. A budget for such checks hides nothing from who spends it first.
                 if guardada is not None:
                     self._check(guardada, indices, pares, macs, out)
         return out
