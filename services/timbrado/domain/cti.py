@@ -135,7 +135,7 @@ def id_asignado(nic: int, numero: int | None = None) -> str:
 
 
 def credenciales_invalidas() -> DomainError:
-    """The same answer for an unknown CTI and for a wrong password, so that ids can't be probed."""
+    """The same answer for an unknown CTI and for a wrong password; not in the same time (`credenciales.py` says why)."""
     return DomainError(
         Codigo.CREDENCIALES_INVALIDAS,
         "La CTI o su contraseña no son correctas. Revíselas en su aplicación o restablezca la contraseña.",
