@@ -1,37 +1,24 @@
-"""The automatic sale on a real PostgreSQL: once per crossing, whoever works at the same time and whatever changes."""
+"""The automatic sale on a real PostgreSQL: once per crossing, whatever stops it and lets it go on."""
 
 from __future__ import annotations
 
-import itertools
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import text
 
 from services.timbrado.repository import Repositorio
-from services.timbrado.repository.consumo import al_sellar
 from services.timbrado.use_cases import cuentas, transferencias
 from services.timbrado.use_cases import venta_automatica as ventas
 from shared.contracts import eventos as ev
 from shared.contracts import timbrado as c
 from shared.errors import DomainError
-from shared.ledger import sealing
 from shared.persistence.uow import UnitOfWork
-from tests.integration.test_timbrado_pipeline import Banco, armar
+from tests.integration.apoyo_venta_automatica import atender, banco, emitir, en_cola, filas, poner
+from tests.integration.test_timbrado_pipeline import Banco
 
-
-@pytest.fixture
-def banco(base_de_datos: Callable[[str], str], tmp_path: Path) -> Iterator[Banco]:
-    b = armar(base_de_datos("timbrado"), tmp_path, 10)
-    yield b
-    b.engine.dispose()
+__all__ = ["banco"]
 
 
 class EnOtroMes(UnitOfWork[Repositorio]):
@@ -42,42 +29,11 @@ class EnOtroMes(UnitOfWork[Repositorio]):
         return datetime.now(UTC) + timedelta(days=40)
 
 
-def poner(banco: Banco, minimo: int = 10, abonar: int = 20, tope: int | None = None) -> c.VentaAutomatica:
-    with banco.uow() as uow:
-        puesta = ventas.poner_venta_automatica(
-            uow,
-            c.PonerVentaAutomatica(
-                clave=uuid4().hex,
-                cuenta_id=banco.cm,
-                cti=banco.cti,
-                minimo=minimo,
-                abonar=abonar,
-                importe=Decimal("35.50"),
-                tope_mensual=tope,
-            ),
-        )
-        uow.commit()
-        return puesta
-
-
-def atender(banco: Banco, uow_de: type[UnitOfWork[Repositorio]] = UnitOfWork) -> int:
-    with uow_de(banco.engine, Repositorio) as uow:
-        vendidas = ventas.atender(uow)
-        uow.commit()
-        return vendidas
-
-
 def orden(banco: Banco) -> c.VentaAutomatica:
     with banco.uow() as uow:
         return ventas.obtener_venta_automatica(
             uow, c.ObtenerVentaAutomatica(cuenta_id=banco.cm, cti=banco.cti)
         )
-
-
-def emitir(banco: Banco, cantidad: int) -> None:
-    with banco.uow() as uow:
-        transferencias.emitir(uow, c.Emitir(clave=uuid4().hex, cuenta_id=banco.cm, cantidad=cantidad))
-        uow.commit()
 
 
 def vaciar(banco: Banco, quedan: int = 0) -> None:
@@ -109,17 +65,8 @@ def bloquear(banco: Banco, bloqueada: bool) -> None:
         uow.commit()
 
 
-def filas(banco: Banco, sql: str, **datos: Any) -> list[Any]:
-    with banco.engine.connect() as connection:
-        return list(connection.execute(text(sql), datos))
-
-
 def avisos(banco: Banco) -> list[str]:
     return [f.tipo for f in filas(banco, "SELECT tipo FROM avisos ORDER BY creado_en, id")]
-
-
-def en_cola(banco: Banco) -> int:
-    return len(filas(banco, "SELECT FROM bajo_umbral"))
 
 
 def test_a_debit_below_the_minimum_sells_once_as_a_venta(banco: Banco) -> None:
@@ -149,53 +96,6 @@ def test_an_order_for_a_cti_that_is_low_already_sells_at_once(banco: Banco) -> N
     poner(banco, minimo=50)
     assert atender(banco) == 1
     assert banco.saldo() == (30, 0)
-
-
-def timbrar_hasta_lograrlo(banco: Banco, lotes: list[list[bytes]]) -> None:
-    for lote in lotes:
-        pendientes = lote
-        while pendientes:
-            hechos = banco.timbrar(*pendientes)
-            pendientes = [x for x, r in zip(pendientes, hechos, strict=True) if r.error is not None]
-
-
-def mientras(fin: threading.Event, accion: Callable[[], object]) -> None:
-    while not fin.is_set():
-        accion()
-
-
-def test_one_sale_per_crossing_with_several_workers_and_captures_at_once(banco: Banco) -> None:
-    minimo = 8
-    poner(banco, minimo=minimo, abonar=10)
-    lotes = [[banco.factura(f"B{i}-{j}") for j in range(5)] for i in range(24)]
-    fin = threading.Event()
-    with ThreadPoolExecutor(7) as grupo:
-        trabajadores = [grupo.submit(mientras, fin, lambda: atender(banco)) for _ in range(3)]
-        aplicaciones = [grupo.submit(timbrar_hasta_lograrlo, banco, lotes[n::4]) for n in range(4)]
-        try:
-            for a in aplicaciones:
-                a.result(60)
-        finally:
-            fin.set()
-    for t in trabajadores:
-        t.result()
-    atender(banco)
-    # In the order in which the account was locked: each sale found it below, and since abonar > minimo it left it
-    # above; so between two sales lies exactly one crossing, and at the end none is unattended.
-    [cuenta] = filas(banco, "SELECT id, saldo FROM cuentas WHERE tipo = 'cti' AND titular = :t", t=banco.cti)
-    saldos, ventas_hechas = [0], 0
-    for m in filas(
-        banco, "SELECT * FROM movimientos WHERE origen = :c OR destino = :c ORDER BY id", c=cuenta.id
-    ):
-        if m.motivo == "venta_automatica":
-            assert saldos[-1] < minimo
-            ventas_hechas += 1
-        saldos.append(saldos[-1] + (m.cantidad if m.destino == cuenta.id else -m.cantidad))
-    assert min(saldos) >= 0
-    assert saldos[-1] == cuenta.saldo >= minimo
-    assert ventas_hechas == (120 - 10 + cuenta.saldo) // 10
-    assert en_cola(banco) == 0
-    banco.sano()
 
 
 def test_without_stock_it_tells_once_waits_for_nothing_costly_and_sells_when_stock_arrives(
@@ -300,157 +200,6 @@ def test_a_row_of_the_queue_whose_balance_is_enough_by_now_sells_nothing(banco: 
     poner(banco, minimo=5)
     assert [en_cola(banco), atender(banco), en_cola(banco)] == [1, 0, 0]
     assert banco.saldo() == (10, 0)
-
-
-def test_changing_the_order_while_sales_go_on_mixes_nothing_and_never_deadlocks(banco: Banco) -> None:
-    turnos = itertools.count()
-
-    def cambiar() -> None:
-        n = next(turnos)
-        poner(banco, minimo=30 + n % 2, abonar=31 + n % 2)
-
-    cambiar()
-    fin = threading.Event()
-    with ThreadPoolExecutor(3) as grupo:
-        otros = [grupo.submit(mientras, fin, accion) for accion in (lambda: atender(banco), cambiar)]
-        try:
-            for n in range(12):
-                banco.timbrar(*[banco.factura(f"H{n}-{m}") for m in range(4)])
-        finally:
-            fin.set()
-    for otro in otros:
-        otro.result()
-    vendidas = filas(banco, "SELECT cantidad FROM movimientos WHERE motivo = 'venta_automatica'")
-    assert {f.cantidad for f in vendidas} <= {31, 32}
-    banco.sano()
-
-
-def test_first_orders_transfers_and_password_changes_never_deadlock(banco: Banco) -> None:
-    emitir(banco, 1_000_000)
-    with banco.uow() as uow:
-        # Its account comes after its stock's, which is the order in which a transfer locks them.
-        banco.cti = "POSTERIOR"
-        uow.repo.crear_cti(banco.cti, 1004, uuid4(), banco.cm)
-        uow.commit()
-    fin = threading.Event()
-
-    def estrenar() -> None:
-        poner(banco, minimo=1, abonar=1)
-        with banco.uow() as uow:
-            peticion = c.QuitarVentaAutomatica(clave=uuid4().hex, cuenta_id=banco.cm, cti=banco.cti)
-            ventas.quitar_venta_automatica(uow, peticion)
-            uow.commit()
-
-    def transferir() -> None:
-        with banco.uow() as uow:
-            peticion = c.Transferir(
-                clave=uuid4().hex, cuenta_id=banco.cm, cti=banco.cti, cantidad=1, importe=Decimal(1)
-            )
-            transferencias.transferir(uow, peticion)
-            uow.commit()
-
-    def cambiar_contrasena() -> None:
-        with banco.uow() as uow:
-            libro = uow.repo.ctis([banco.cti])[banco.cti].libro_id
-            uow.repo.tomar_cti(banco.cm, banco.cti)
-            uow.repo.libro.cambiar_version(libro)
-            uow.commit()
-
-    with ThreadPoolExecutor(3) as grupo:
-        otros = [grupo.submit(mientras, fin, accion) for accion in (transferir, cambiar_contrasena)]
-        try:
-            for _ in range(60):
-                estrenar()
-        finally:
-            fin.set()
-    for otro in otros:
-        otro.result()
-    banco.sano()
-
-
-def test_many_at_once_each_with_its_result_and_a_simulation_that_changes_nothing(banco: Banco) -> None:
-    banco.timbrar(*[banco.factura(f"I{n}") for n in range(7)])
-    while sealing.seal(banco.engine, al_sellar):
-        pass
-    with banco.uow() as uow:
-        for id_, cm in (("PROPIA", banco.cm), ("AJENA", uuid4()), ("ANUAL", banco.cm)):
-            uow.repo.crear_cti(id_, 1009, uuid4(), cm)
-        uow.session.execute(
-            text("UPDATE ctis SET tipo = 'ilimitada', vigente_hasta = now() WHERE id = 'ANUAL'")
-        )
-        uow.session.execute(text("UPDATE ritmos SET dias = 1, tasas = '{420,420,420,420,420,420,420}'"))
-        uow.commit()
-    pedido: dict[str, Any] = {
-        "cuenta_id": banco.cm, "ctis": [banco.cti, "PROPIA", "AJENA", "ANUAL", "NO-HAY"], "minimo": 5,
-        "abonar": 100, "importe": Decimal("90.00"), "tope_mensual": 150,
-    }  # fmt: skip
-    with banco.uow() as uow:
-        simulada = ventas.simular_ventas_automaticas(uow, c.SimularVentasAutomaticas(**pedido))
-        uow.commit()
-    assert filas(banco, "SELECT FROM ventas_automaticas") == []
-    with banco.uow() as uow:
-        puesta = ventas.poner_ventas_automaticas(uow, c.PonerVentasAutomaticas(clave="m", **pedido))
-        uow.commit()
-    assert [r.resultado for r in simulada.resultados] == ["simulada", "simulada"] + ["rechazada"] * 3
-    assert [r.resultado for r in puesta.resultados] == ["aplicada", "aplicada"] + ["rechazada"] * 3
-    assert [r.error for r in puesta.resultados] == [
-        None,
-        None,
-        "no_encontrado",
-        "datos_invalidos",
-        "no_encontrado",
-    ]
-    # 7 a day are 210 in 30 days: three sales of 100, of which the cap lets one through.
-    assert [(r.saldo, r.vende_ahora, r.al_mes) for r in simulada.resultados[:2]] == [
-        (3, 100, 100),
-        (0, 100, 0),
-    ]
-    assert (simulada.vende_ahora, simulada.importe_ahora, simulada.faltan) == (200, Decimal("180.00"), 0)
-    assert (simulada.al_mes, simulada.importe_al_mes) == (100, Decimal("90.00"))
-    assert [atender(banco), atender(banco)] == [2, 0]
-    assert banco.saldo() == (103, 0)
-    banco.sano()
-
-
-@pytest.mark.parametrize(
-    ("ctis", "tope"), [([], None), (["A", "A"], None), ([f"C{n}" for n in range(1_001)], None), (["A"], 99)]
-)
-def test_a_request_that_can_never_work_is_refused_whole(
-    banco: Banco, ctis: list[str], tope: int | None
-) -> None:
-    peticion = c.PonerVentasAutomaticas(
-        clave="n", cuenta_id=banco.cm, ctis=ctis, minimo=5, abonar=100, importe=Decimal(1), tope_mensual=tope
-    )
-    with banco.uow() as uow, pytest.raises(DomainError, match="datos_invalidos"):
-        ventas.poner_ventas_automaticas(uow, peticion)
-
-
-def test_orders_are_listed_by_pages(banco: Banco) -> None:
-    with banco.uow() as uow:
-        ctis = [f"LISTA-{n}" for n in range(5)]
-        for id_ in ctis:
-            uow.repo.crear_cti(id_, 1010, uuid4(), banco.cm)
-        ventas.poner_ventas_automaticas(
-            uow,
-            c.PonerVentasAutomaticas(
-                clave="l", cuenta_id=banco.cm, ctis=ctis, minimo=5, abonar=10, importe=Decimal(1)
-            ),
-        )
-        uow.commit()
-    vistas: list[str] = []
-    cursor = None
-    with banco.uow() as uow:
-        while True:
-            pagina = ventas.listar_ventas_automaticas(
-                uow, c.ListarVentasAutomaticas(cuenta_id=banco.cm, limite=2, cursor=cursor)
-            )
-            vistas += [v.cti for v in pagina.datos]
-            cursor = pagina.siguiente
-            if cursor is None:
-                break
-        ajena = ventas.listar_ventas_automaticas(uow, c.ListarVentasAutomaticas(cuenta_id=uuid4()))
-    assert vistas == ctis
-    assert ajena.datos == []
 
 
 def estar(banco: Banco, estado: str, version: int) -> None:
