@@ -11,14 +11,11 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 import pytest
 import requests
@@ -35,39 +32,15 @@ from satcfdi.pacs.swsapien import SWSapien
 
 from deploy.local import instalar
 from shared.testing import cfdi
+from tests.e2e.apoyo_dialectos import CENTRO, _saldo, cuesta, infinito, quien, timbres
 from tests.sistema import Sistema
 
+__all__ = ["quien", "timbres"]
+
+
 AJENOS = Path(__file__).parent / "clientes_ajenos"
-CENTRO = ZoneInfo("America/Mexico_City")
 RFC = "EKU9003173C9"
 BOM = b"\xef\xbb\xbf"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def timbres(sistema: Sistema) -> None:
-    r = sistema.sesion("distribuidor").post(
-        f"/v1/ctis/{sistema.demo['cti']['id']}/transferencias",
-        json={"cantidad": 100, "importe": "50.00", "confirmar": True},
-    )
-    assert r.status_code == 201, r.text
-
-
-@pytest.fixture
-def quien(sistema: Sistema) -> tuple[str, str]:
-    return sistema.demo["cti"]["id"], sistema.demo["cti"]["contrasena"]
-
-
-@contextmanager
-def cuesta(sistema: Sistema, timbres: int) -> Iterator[None]:
-    """The CTI of the demonstration spends exactly so many in this block."""
-    antes = _saldo(sistema)
-    yield
-    assert antes - _saldo(sistema) == timbres
-
-
-def _saldo(sistema: Sistema) -> int:
-    r = sistema.sesion("distribuidor").get(f"/v1/ctis/{sistema.demo['cti']['id']}")
-    return int(r.json()["saldo"])
 
 
 def csd(sistema: Sistema, contrasena: str) -> tuple[bytes, bytes]:
@@ -85,19 +58,11 @@ def firmada(sistema: Sistema, uuid: str) -> Cancelacion:
     return Cancelacion(Signer.load(certificate=cer, key=key, password="12345678a"), folio, fecha=ahora)
 
 
-def infinito(quien: tuple[str, str]) -> str:
-    """A token of SW's that does not expire: base64url of the credentials."""
-    return base64.urlsafe_b64encode(":".join(quien).encode()).decode()
-
-
 def uuid_de(xml: str | bytes) -> str:
     raiz = etree.fromstring(xml.encode() if isinstance(xml, str) else xml)
     hallado = raiz.find(".//{http://www.sat.gob.mx/TimbreFiscalDigital}TimbreFiscalDigital")
     assert hallado is not None
     return str(hallado.get("UUID"))
-
-
-# --- satcfdi -------------------------------------------------------------------------------------
 
 
 def finkok(sistema: Sistema, quien: tuple[str, str]) -> Finkok:
@@ -163,9 +128,6 @@ def test_satcfdi_como_cliente_de_sw(sistema: Sistema, quien: tuple[str, str]) ->
         sw(sistema, "no-es-token").stamp(factura)
 
 
-# --- zeep ------------------------------------------------------------------------------------------
-
-
 def test_zeep_como_odoo(sistema: Sistema, quien: tuple[str, str]) -> None:
     timbrar = zeep.Client(f"{sistema.url}/servicios/soap/stamp.wsdl").service
     xml = sistema.factura()
@@ -190,9 +152,6 @@ def test_zeep_como_odoo(sistema: Sistema, quien: tuple[str, str]) -> None:
         assert r.CodEstatus is None
         assert r.Folios.Folio[0].EstatusUUID in ("201", "202")
         assert "Acuse" in r.Acuse
-
-
-# --- programs ----------------------------------------------------------------------------------------
 
 
 def correr(programa: str, archivo: str, **entrada: Any) -> dict[str, Any]:
@@ -258,9 +217,6 @@ def test_la_biblioteca_de_sw_para_node(sistema: Sistema, quien: tuple[str, str])
     solicitud = etree.tostring(firmada(sistema, hecho["uuid"]).to_xml(), encoding="UTF-8").decode()
     r = correr("node", "sw.js", cancelacion=solicitud, **comun)
     assert r["cancelada"]["data"]["data"]["uuid"] == {hecho["uuid"]: "201"}
-
-
-# --- Induxsoft -----------------------------------------------------------------------------------------
 
 
 class Induxsoft:
@@ -337,89 +293,3 @@ def test_una_constancia_de_retenciones_por_cada_dialecto(sistema: Sistema, quien
     uno.UUID, uno.Motivo = hecho.UUID, "03"
     r = cliente.service.cancel(tipos.UUIDArray(uno), *quien, RFC, cer, key, False)
     assert (r.CodEstatus, r.Folios.Folio[0].UUID) == (None, hecho.UUID)
-
-
-# --- refusals, in each one's form ------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def pobre(sistema: Sistema) -> tuple[str, str]:
-    """A CTI without timbres."""
-    r = sistema.sesion("distribuidor").post(
-        "/v1/clientes", json={"nombre": "Sin Timbres", "rfc": "SIT010203AB1"}
-    )
-    assert r.status_code == 201, r.text
-    return r.json()["cti"]["id"], r.json()["cti"]["contrasena"]
-
-
-def por_induxsoft(sistema: Sistema, quien: tuple[str, str], xml: bytes) -> str:
-    r = requests.post(
-        f"{sistema.url}/comprobantes/timbrar/",
-        json={"cti": quien[0], "pwd": quien[1], "xml": xml.decode(), "nb64": True},
-        timeout=30,
-    )
-    assert (r.status_code, r.json()["success"]) == (200, False)
-    return str(r.json()["message"])
-
-
-def por_finkok(sistema: Sistema, quien: tuple[str, str], xml: bytes) -> str:
-    r = zeep.Client(f"{sistema.url}/servicios/soap/stamp.wsdl").service.stamp(xml, *quien)
-    assert (r.xml, r.UUID) == (None, None)
-    [incidencia] = r.Incidencias.Incidencia
-    return f"{incidencia.CodigoError} {incidencia.MensajeIncidencia}"
-
-
-def por_sw(sistema: Sistema, quien: tuple[str, str], xml: bytes) -> str:
-    r = requests.post(
-        f"{sistema.url}/cfdi33/stamp/v4",
-        files={"xml": ("xml", xml, "text/xml")},
-        headers={"Authorization": f"Bearer {infinito(quien)}"},
-        timeout=30,
-    )
-    assert r.status_code >= 400
-    assert (r.json()["status"], r.json()["data"]) == ("error", None)
-    return f"{r.status_code} {r.json()['message']}"
-
-
-@pytest.mark.parametrize(
-    ("dialecto", "esperados"),
-    [
-        (por_induxsoft, ("contraseña", "timbres", "bloqueada", "CFDI40102", "401")),
-        (por_finkok, ("300 ", "718 ", "703 ", "CFDI40102 ", "401 ")),
-        (por_sw, ("401 AU2000 - ", "402 ", "403 ", "400 CFDI40102 - ", "400 401 - ")),
-    ],
-)
-def test_cada_rechazo_en_la_forma_de_cada_dialecto(
-    sistema: Sistema,
-    quien: tuple[str, str],
-    pobre: tuple[str, str],
-    dialecto: Any,
-    esperados: tuple[str, ...],
-) -> None:
-    xml = sistema.factura()
-    contrasena, saldo, bloqueo, sello, fecha = esperados
-    with cuesta(sistema, 0):
-        assert contrasena in dialecto(sistema, (quien[0], "otra-cosa"), xml)
-        assert saldo in dialecto(sistema, pobre, xml)
-        alterada = xml.replace(b'Folio="', b'Folio="9', 1)
-        assert sello in dialecto(sistema, quien, alterada)
-        vieja = sistema.factura(fecha=datetime.now(CENTRO).replace(tzinfo=None) - timedelta(hours=73))
-        assert fecha in dialecto(sistema, quien, vieja)
-        s = sistema.sesion("distribuidor")
-        assert s.put(f"/v1/ctis/{pobre[0]}/bloqueo", json={"motivo": "Prueba"}).status_code == 200
-        try:
-            assert bloqueo in dialecto(sistema, pobre, xml)
-        finally:
-            assert s.delete(f"/v1/ctis/{pobre[0]}/bloqueo").status_code == 200
-
-
-def test_lo_que_no_es_su_protocolo_tambien_se_dice_en_el(sistema: Sistema) -> None:
-    enorme = b"x" * (5 * 1024 * 1024)
-    r = requests.post(f"{sistema.url}/comprobantes/timbrar/", data=enorme, timeout=30)
-    assert (r.status_code, r.json()["success"]) == (200, False)
-    r = requests.post(f"{sistema.url}/cfdi33/stamp/v1", data=enorme, timeout=30)
-    assert (r.status_code, r.json()["status"]) == (413, "error")
-    for cuerpo in (enorme, b"hola", b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>'):
-        r = requests.post(f"{sistema.url}/servicios/soap/stamp", data=cuerpo, timeout=30)
-        assert (r.status_code, r.headers["Content-Type"]) == (500, "text/xml; charset=utf-8")
-        assert etree.fromstring(r.content).findtext(".//faultcode") == "senv:Client"
