@@ -142,7 +142,7 @@ class Repositorio(RepositorioFalso):
             self.cuentas[id_] = replace(self.cuentas[id_], nombre="Cuenta eliminada", correo=None, movil=None)
         self.usuarios = {k: v for k, v in self.usuarios.items() if k[0] not in ids}
 
-    # What an erasure leaves in other tables is the business of tests/integration/test_privacidad.py.
+    # What an erasure leaves in other tables is the business of tests/integration/test_supresiones.py.
     def contactos_de_cuentas(self, ids: Any) -> list[Any]:
         return [self.cuentas[id_] for id_ in ids]
 
