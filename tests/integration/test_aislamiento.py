@@ -21,11 +21,12 @@ from shared.quien import acotada
 SERVICIOS = ["clientes", "timbrado", "puntos", "licencias", "facturacion"]
 
 #: Every table of the service's own schema with a `cuenta_id`, and whether its policy is there and forced.
+# A partition is read and written through its table, whose policies it is under.
 _TABLAS = text(
     "SELECT c.relname, c.relrowsecurity AND c.relforcerowsecurity AND EXISTS"
     " (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polcmd = '*' AND p.polpermissive) AS aislada"
-    " FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND"
-    " (c.relrowsecurity OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'cuenta_id'"
+    " FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')"
+    " AND NOT c.relispartition AND (c.relrowsecurity OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'cuenta_id'"
     " AND NOT a.attisdropped)) ORDER BY 1"
 )
 
