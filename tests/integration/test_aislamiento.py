@@ -26,8 +26,8 @@ _TABLAS = text(
     "SELECT c.relname, c.relrowsecurity AND c.relforcerowsecurity AND EXISTS"
     " (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polcmd = '*' AND p.polpermissive) AS aislada"
     " FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')"
-    " AND NOT c.relispartition AND (c.relrowsecurity OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'cuenta_id'"
-    " AND NOT a.attisdropped)) ORDER BY 1"
+    " AND NOT c.relispartition AND (c.relrowsecurity OR EXISTS (SELECT FROM pg_attribute a"
+    " WHERE a.attrelid = c.oid AND a.attname = 'cuenta_id' AND NOT a.attisdropped)) ORDER BY 1"
 )
 
 
