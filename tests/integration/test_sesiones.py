@@ -17,8 +17,8 @@ from shared.contracts import clientes as c
 from shared.errors import Codigo, DomainError
 from shared.persistence.base import new_engine
 from shared.persistence.uow import UnitOfWork
+from tests.integration.apoyo_registro import CRED, Reloj, rechazo
 from tests.integration.test_clientes_postgres import BaseDeDatos, cuenta, perfil
-from tests.integration.test_registro import CRED, Reloj, rechazo
 
 _n = iter(range(100, 10_000))
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:130.0) Gecko/20100101 Firefox/130.0"
