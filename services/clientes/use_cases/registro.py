@@ -236,7 +236,7 @@ def _confirmar_cambio(uow: Uow, perfil: PerfilGuardado, visto: TokenVisto, token
 
 
 def _contrasena_cambiada(uow: Uow, perfil: PerfilGuardado, salvo: UUID | None, clave: str) -> None:
-    uow.repo.revocar_sesiones_de(perfil.perfil_id, salvo=salvo, en=uow.ahora)
+    uow.repo.revocar_sesiones(perfil.perfil_id, uow.ahora, salvo=salvo)
     uow.repo.anular_tokens(proposito=RECUPERACION, sujeto=str(perfil.perfil_id), ahora=uow.ahora)
     escribir(uow, perfil.correo, mensajes.contrasena_cambiada(perfil.nombre), clave)
 
