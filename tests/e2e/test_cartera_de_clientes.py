@@ -113,6 +113,26 @@ def test_editar_los_datos_de_un_cliente(distribuidor: requests.Session) -> None:
     assert distribuidor.patch(ruta, json={"domicilio": {"codigo_postal": "1"}}).status_code == 422
 
 
+def test_el_nombre_nuevo_se_ve_en_lo_que_ya_se_vendio(distribuidor: requests.Session) -> None:
+    """By the form and by a file; what was sold before shows the name that the cliente has now."""
+    cliente = alta(distribuidor, nombre="Primer Nombre")
+    venta = {"cantidad": 1, "importe": "1.00", "confirmar": True}
+    r = distribuidor.post(f"/v1/ctis/{cliente['cti']['id']}/transferencias", json=venta)
+    assert r.status_code == 201, r.text
+
+    def se_llama(nombre: str) -> bool:
+        ventas = distribuidor.get(f"/v1/ventas?cliente={cliente['nic']}").json()["datos"]
+        return [v["cliente"] for v in ventas] == [nombre]
+
+    hasta(lambda: se_llama("Primer Nombre"))
+    hecho = distribuidor.patch(f"/v1/clientes/{cliente['nic']}", json={"nombre": "Segundo Nombre"})
+    assert hecho.status_code == 200, hecho.text
+    hasta(lambda: se_llama("Segundo Nombre"))
+    archivo = f"nic,nombre\n{cliente['nic']},Tercer Nombre\n".encode()
+    assert importar(distribuidor, archivo, actualizar="true")["actualizadas"] == 1
+    hasta(lambda: se_llama("Tercer Nombre"))
+
+
 def test_establecer_el_perfil_principal_de_un_cliente(
     sistema: Sistema, distribuidor: requests.Session
 ) -> None:
