@@ -23,7 +23,7 @@ from lxml import etree
 from services.timbrado.cfdi import documento, esquemas
 from services.timbrado.cfdi.certificados import Certificado
 from services.timbrado.cfdi.documento import NS_TFD
-from services.timbrado.cfdi.formatos import FORMATOS
+from services.timbrado.cfdi.formatos import FORMATOS, NS_CFDI
 from shared.errors import DomainError
 
 _UBICACION: Final = (
@@ -36,6 +36,8 @@ _TIMBRE: Final = f"{NS_TFD} TimbreFiscalDigital"
 _MAXIMO: Final = 16 * 1024
 """Bytes of a TFD; a real one takes 1,200."""
 _ETIQUETA: Final = re.compile(rb"""<([^\s/>]+)(?:\s+[^\s=]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*(/?)>""")
+_FINAL: Final = re.compile(rb"</cfdi:(Conceptos|Impuestos|Complemento)(\s*>)\s*</cfdi:Comprobante\s*>\s*\Z")
+_ESPACIO: Final = f'xmlns:cfdi="{NS_CFDI}"'.encode()
 _DECLARACION: Final = re.compile(rb"^(?:\xef\xbb\xbf)?\s*<\?xml[^>]*\?>\s*")
 
 
@@ -134,8 +136,11 @@ def insertar(xml: bytes, tfd: bytes) -> bytes:
 
     In the document's own Complemento, last; else in a new one after Impuestos (Totales, of a retention receipt;
     or the last node that comes before it) and before Addenda. Raises `TfdInvalido` if there is a stamp already
-    or no place for one.
+    or no place for one. `xml` was read before: where its end alone tells the place, it is not read again.
     """
+    corto = _insertar_al_final(xml, tfd)
+    if corto is not None:
+        return corto
     mapa = _mapear(xml)
     if mapa.timbre is not None:
         raise TfdInvalido("the document already holds a TimbreFiscalDigital")
@@ -156,6 +161,34 @@ def insertar(xml: bytes, tfd: bytes) -> bytes:
     prefijo, dos_puntos, _ = raiz[1].rpartition(b":") if raiz else (b"", b"", b"")
     nombre = prefijo + dos_puntos + b"Complemento"  # the root's prefix is bound wherever its children are
     return b"".join((xml[:lugar], b"<", nombre, b">", fragmento, b"</", nombre, b">", xml[lugar:]))
+
+
+def _insertar_al_final(xml: bytes, tfd: bytes) -> bytes | None:
+    """What `insertar` answers of a plain document, by its last two end tags; None of any other.
+
+    Without comments, CDATA and processing instructions each `<` begins a tag, so the tag before the root's last one ends
+    the root's last child; and the prefix is bound once, so that its name is what it seems to be.
+    """
+    fin = xml.rfind(b"</cfdi:Comprobante")
+    final = _FINAL.match(xml, xml.rfind(b"</", 0, fin)) if fin > 0 else None
+    if (
+        final is None
+        or b"<!" in xml
+        or xml.rfind(b"<?") > xml.find(b"<")
+        or xml.count(b"xmlns:cfdi") != 1
+        or _ESPACIO not in xml
+        or b"TimbreFiscalDigital" in xml
+    ):
+        return None
+    fragmento = _DECLARACION.sub(b"", tfd)
+    if final[1] == b"Complemento":
+        return b"".join((xml[: final.start()], fragmento, xml[final.start() :]))
+    if xml.count(b"<cfdi:Complemento") != xml.count(b"<cfdi:ComplementoConcepto"):
+        return None
+    lugar = final.end(2)
+    return b"".join(
+        (xml[:lugar], b"<cfdi:Complemento>", fragmento, b"</cfdi:Complemento>", xml[lugar:]),
+    )
 
 
 def extraer(xml: bytes) -> bytes | None:

@@ -128,6 +128,38 @@ def test_insertar(xml: bytes) -> None:
     comprobar(xml)
 
 
+CON_COMPLEMENTO = cambiar(
+    factura(), "</cfdi:Comprobante>", "<cfdi:Complemento>\n</cfdi:Complemento></cfdi:Comprobante>"
+)
+
+
+@pytest.mark.parametrize("xml", [*_variantes(), CON_COMPLEMENTO])
+def test_por_su_final_se_inserta_donde_dice_el_mapa(xml: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    corto = tfd.insertar(xml, timbre())
+    monkeypatch.setattr(tfd, "_insertar_al_final", lambda *_: None)
+    assert corto == tfd.insertar(xml, timbre())
+
+
+@pytest.mark.parametrize(
+    ("xml", "por_su_final"),
+    [
+        (factura(), True),
+        (factura() + b"\r\n", True),
+        (CON_COMPLEMENTO, True),
+        (factura(addenda="<x/>"), False),
+        (factura() + b"<!-- -->", False),
+        (cambiar(factura(), "</cfdi:Comprobante>", "<?pi?></cfdi:Comprobante>"), False),
+        (
+            cambiar(factura(), "<cfdi:Emisor ", '<cfdi:Emisor xmlns:cfdi="http://www.sat.gob.mx/cfd/4" '),
+            False,
+        ),
+        (cambiar(factura(), "<cfdi:Impuestos ", "<cfdi:Complemento/><cfdi:Impuestos "), False),
+    ],
+)
+def test_solo_lo_llano_se_inserta_por_su_final(xml: bytes, por_su_final: bool) -> None:
+    assert (tfd._insertar_al_final(xml, timbre()) is not None) is por_su_final
+
+
 def test_complemento_de_concepto_no_es_el_del_documento() -> None:
     iedu = (
         '<cfdi:ComplementoConcepto><i:instEducativas xmlns:i="http://www.sat.gob.mx/iedu" version="1.0" '
