@@ -8,7 +8,7 @@ a law changes every year. ObjetoImp 04 to 08 with taxes is not judged: the guide
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from typing import Final
 
 from lxml import etree
@@ -33,6 +33,9 @@ from services.timbrado.cfdi.reglas.vista import (
 _ISR, _IVA = "001", "002"
 _IVA_TRASLADADO: Final = frozenset({Decimal("0"), Decimal("0.08"), Decimal("0.16")})
 _RETENCION_MAXIMA: Final = {_ISR: Decimal("0.35"), _IVA: Decimal("0.16")}
+
+_DECIMALES_SIN_HOLGURA: Final = 12
+"""Of a base: half of its last decimal is then less than 10⁻¹²."""
 
 _TERCERO: Final = f"{{{NS_CFDI}}}ACuentaTerceros"
 _ADUANA: Final = f"{{{NS_CFDI}}}InformacionAduanera"
@@ -176,7 +179,14 @@ def tasa_del_traslado(v: Vista, t: Impuesto) -> Hallazgo | None:  # noqa: ARG001
 
 def importe_del_impuesto(v: Vista, t: Impuesto) -> Hallazgo | None:
     """Base × TasaOCuota, within the limits that the base's decimals allow."""
-    if t.importe is None or t.tasa is None or t.importe == t.base * t.tasa:
+    if t.importe is None or t.tasa is None:
+        return None
+    exacto = t.base * t.tasa
+    if t.importe == exacto or (
+        # The product rounded is within the limits where the base's half decimal is more than what the SAT takes off.
+        t.importe == exacto.quantize(unidad(v.decimales), ROUND_HALF_UP, CONTEXTO)
+        and decimales(t.nodo, "Base") < _DECIMALES_SIN_HOLGURA
+    ):
         return None
     menor, mayor = limites_de_impuesto(t.nodo, "Base", "TasaOCuota", v.decimales)
     if menor <= t.importe <= mayor:
