@@ -11,7 +11,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from services.clientes.domain import PerfilGuardado, huella_de
-from services.clientes.models import Perfil, Sesion
+from services.clientes.models import Perfil
 from services.clientes.repository.base import Base, tabla
 
 _RECIENTES = text(
@@ -116,13 +116,6 @@ class Registros(Base):
             _PENDIENTE, {"sujeto": str(perfil_id), "ahora": ahora}
         ).scalar_one_or_none()
         return pendiente
-
-    def revocar_sesiones_de(self, perfil_id: UUID, *, salvo: UUID | None, en: datetime) -> None:
-        """End every session of a perfil but one, and with them their renewal tokens."""
-        consulta = update(Sesion).where(Sesion.perfil_id == perfil_id, Sesion.revocada_en.is_(None))
-        if salvo is not None:
-            consulta = consulta.where(Sesion.sesion_id != salvo)
-        self.session.execute(consulta.values(revocada_en=en))
 
     def borrar_sin_confirmar(self, antes: datetime, limite: int) -> int:
         return len(self.session.execute(_BORRAR_PERFILES, {"antes": antes, "limite": limite}).all())

@@ -73,7 +73,7 @@ def confirmar(uow: Uow, peticion: c.ConCodigo, totp: Totp) -> c.CodigosDeRecuper
         raise domain.codigo_invalido()
     uow.repo.aceptar_paso(perfil.perfil_id, paso, uow.ahora)
     uow.repo.marcar_segundo_factor(peticion.sesion_id, uow.ahora)
-    uow.repo.revocar_sesiones_de(perfil.perfil_id, salvo=peticion.sesion_id, en=uow.ahora)
+    uow.repo.revocar_sesiones(perfil.perfil_id, uow.ahora, salvo=peticion.sesion_id)
     _auditar(uow, perfil.perfil_id, activo=True)
     escribir(
         uow, perfil.correo, mensajes.segundo_factor_puesto(perfil.nombre), f"2fa-puesto:{peticion.clave}"
