@@ -87,6 +87,7 @@ from services.clientes.domain.segundo_factor import (
     huella_de_codigo,
     nuevos_codigos,
     pasos_vigentes,
+    retiro_propio,
 )
 from services.clientes.domain.sesiones import (
     CADA_USO,
@@ -172,6 +173,7 @@ __all__ = [
     "precio_unitario",
     "proximo_intento",
     "red_valida",
+    "retiro_propio",
     "reusada",
     "sesion_terminada",
     "sin_confirmar",

@@ -110,3 +110,12 @@ def codigo_requerido() -> DomainError:
         "Escriba también el código de su aplicación de autenticación, o uno de sus códigos de recuperación.",
         errores={"codigo": ["Este perfil tiene segundo factor."]},
     )
+
+
+def retiro_propio() -> DomainError:
+    """Nobody vouches for himself."""
+    return DomainError(
+        Codigo.NO_PERMITIDO,
+        "No puede retirar su propio segundo factor. Quítelo en su perfil con un código, o pida a otro administrador"
+        " de la raíz que lo retire.",
+    )

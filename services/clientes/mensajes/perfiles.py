@@ -169,6 +169,26 @@ def segundo_factor_quitado(nombre: str) -> Mensaje:
     )
 
 
+def segundo_factor_retirado(nombre: str) -> Mensaje:
+    """By the root's staff, because somebody proved to be this person."""
+    return Mensaje(
+        asunto="Retiramos el segundo factor de su perfil",
+        sin_secretos=True,
+        parrafos=(
+            (
+                f"{nombre}, a petición suya y después de comprobar su identidad, el personal de Cuenta Maestra retiró el"
+                " segundo factor de su perfil y cerró todas sus sesiones."
+            ),
+            "Inicie sesión con su contraseña y active uno nuevo en su perfil.",
+            (
+                "Si no fue usted quien lo pidió, cambie su contraseña ahora con el enlace «Recuperar contraseña» y"
+                " avise a soporte: alguien pudo hacerse pasar por usted."
+            ),
+        ),
+        boton=Boton(texto="Recuperar contraseña", ruta="/recuperar"),
+    )
+
+
 def codigos_nuevos(nombre: str) -> Mensaje:
     return Mensaje(
         asunto="Sus códigos de recuperación son otros",

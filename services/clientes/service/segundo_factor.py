@@ -72,6 +72,10 @@ class SegundoFactor:
         )
 
     @rpc(expected_exceptions=WireError)
+    def retirar_segundo_factor_v1(self, **payload: Any) -> Payload:
+        return self.bus.run(c.RETIRAR_SEGUNDO_FACTOR, payload, segundo_factor.retirar)
+
+    @rpc(expected_exceptions=WireError)
     def verificar_segundo_factor_v1(self, **payload: Any) -> Payload:
         self._contar(c.VERIFICAR_SEGUNDO_FACTOR, payload)
         use_case = partial(segundo_factor.verificar, credenciales=self.credenciales, totp=self.totp)

@@ -1,4 +1,4 @@
-"""The second factor of a perfil: begin, confirm, ask for a code, remove.
+"""The second factor of a perfil: begin, confirm, ask for a code, remove, and have it removed.
 
 A wrong code is counted before it is looked at, in a transaction of its own (`contar_intento`), and forgotten when the
 code was right; so neither a refusal that rolls back nor a hundred tries at once are free. Only who brought the right
@@ -19,7 +19,7 @@ from services.clientes.use_cases.correos import escribir
 from services.clientes.use_cases.perfiles import perfil_de
 from shared.contracts import clientes as c
 from shared.contracts.base import Vacio
-from shared.errors import Codigo, DomainError
+from shared.errors import Codigo, DomainError, no_encontrado
 from shared.persistence.uow import UnitOfWork
 
 if TYPE_CHECKING:
@@ -102,6 +102,37 @@ def quitar(uow: Uow, peticion: c.QuitarSegundoFactor, credenciales: Credenciales
         uow, perfil.correo, mensajes.segundo_factor_quitado(perfil.nombre), f"2fa-quitado:{peticion.clave}"
     )
     return Vacio()
+
+
+def retirar(uow: Uow, peticion: c.RetirarSegundoFactor) -> c.SegundoFactorRetirado:
+    """Without a code: the root's staff vouches for the person, whose correo and móvil must both be right.
+
+    Every session of his ends, he is told by mail, and so are the audit logs of the root and of each CM that he
+    administers. Raises `no_encontrado`, `no_permitido` for one's own, and `conflicto` when there is none.
+    """
+    perfil = uow.repo.perfil_por_correo_y_movil(
+        domain.normalizar_correo(peticion.correo), domain.normalizar_movil(peticion.movil)
+    )
+    if perfil is None:
+        raise no_encontrado("un perfil con ese correo y ese móvil")
+    if perfil.perfil_id == peticion.actor:
+        raise domain.retiro_propio()
+    factor = uow.repo.segundo_factor(perfil.perfil_id, bloquear=True)
+    if factor is None or factor.confirmado_en is None:
+        raise DomainError(Codigo.CONFLICTO, "Ese perfil no tiene segundo factor: entra con su contraseña.")
+    uow.repo.borrar_segundo_factor(perfil.perfil_id)
+    cerradas = uow.repo.revocar_sesiones(perfil.perfil_id, uow.ahora)
+    suyas = (x.cuenta_id for x in uow.repo.administra(perfil.perfil_id))
+    uow.auditar(
+        objeto=f"perfil:{perfil.perfil_id}",
+        antes={"segundo_factor": True},
+        despues={"segundo_factor": False, "sesiones_cerradas": len(cerradas)},
+        cuentas=tuple(dict.fromkeys((peticion.cuenta_id, *suyas))),
+    )
+    escribir(
+        uow, perfil.correo, mensajes.segundo_factor_retirado(perfil.nombre), f"2fa-retirado:{peticion.clave}"
+    )
+    return c.SegundoFactorRetirado(perfil_id=perfil.perfil_id, retirado_en=uow.ahora, sesiones=cerradas)
 
 
 def verificar(uow: Uow, peticion: c.ConCodigo, credenciales: Credenciales, totp: Totp) -> c.AccesoVerificado:

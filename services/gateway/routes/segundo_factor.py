@@ -1,26 +1,36 @@
-"""The second factor of the perfil in use."""
+"""The second factor of the perfil in use, and the root's way to take away that of who lost it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
+import marshmallow as ma
 from flask import Response, after_this_request, request
 from flask.views import MethodView
 from flask_smorest import Blueprint
 
-from services.gateway.auth import COOKIE, requiere_perfil
-from services.gateway.contexto import llamar, perfil_actual
+from services.gateway import vigentes
+from services.gateway.auth import COOKIE, requiere_perfil, requiere_raiz
+from services.gateway.contexto import actual, clave_idempotencia, llamar, perfil_actual
+from services.gateway.limites import limitar
 from services.gateway.llamante import por_https
+from services.gateway.paso import ACTIVAR_EN, exigir_paso_con_factor
 from services.gateway.routes.perfiles import clave_opcional, limitar_contrasena
 from services.gateway.schemas import esquema_de
 from shared.contracts import clientes as c
 
 blp = Blueprint("segundo_factor", __name__, description="Segundo factor del perfil")
 
-RUTA = "/v1/perfiles/yo/segundo-factor"
+RUTA = ACTIVAR_EN
 _SEMANA = 7 * 24 * 3600
+#: How many one person of the root may take away in an hour.
+_RETIROS = (20, 3600)
 CodigoEntrada = esquema_de(c.ConCodigo, "perfil_id", "sesion_id", nombre="CodigoDeSegundoFactor")
+
+
+class SegundoFactorRetiradoSalida(esquema_de(c.SegundoFactorRetirado, "sesiones")):  # type: ignore[misc]
+    sesiones_cerradas = ma.fields.Integer(required=True)
 
 
 @blp.route(RUTA)
@@ -102,6 +112,34 @@ class Verificaciones(MethodView):
             return respuesta
 
         return replace(hecho, acceso=None)
+
+
+@blp.route("/v1/operacion/segundos-factores/retiros")
+class Retiros(MethodView):
+    @requiere_raiz("administrador")
+    @blp.arguments(esquema_de(c.RetirarSegundoFactor))
+    @blp.response(201, SegundoFactorRetiradoSalida)
+    def post(self, datos: dict[str, Any]) -> Any:
+        """Retira el de quien perdió teléfono y códigos, ya comprobada su identidad (personal de la raíz).
+
+        Pide el segundo factor de quien lo retira. Cierra las sesiones de la persona, le avisa por correo y queda en la
+        auditoría con el motivo: escriba cómo se comprobó, sin datos personales.
+        """
+        exigir_paso_con_factor()
+        yo = actual()
+        limitar("retiros-de-segundo-factor", str(yo.perfil_id), *_RETIROS)
+        hecho = llamar(
+            c.RETIRAR_SEGUNDO_FACTOR,
+            c.RetirarSegundoFactor(
+                clave=clave_idempotencia(), cuenta_id=yo.cuenta_id, actor=yo.perfil_id, **datos
+            ),
+        )
+        vigentes.matar(*hecho.sesiones)
+        return {
+            "perfil_id": hecho.perfil_id,
+            "retirado_en": hecho.retirado_en,
+            "sesiones_cerradas": len(hecho.sesiones),
+        }
 
 
 def _clave() -> str:

@@ -10,12 +10,16 @@ from uuid import UUID
 from marshmallow import validate
 
 from shared.contracts.base import PeticionConClave, Rpc, Vacio
-from shared.contracts.clientes.campos import LARGO, SIN_NULOS
+from shared.contracts.clientes.campos import CORREO, LARGO, MOVIL, SIN_NULOS
 
 _DADA = validate.And(SIN_NULOS, LARGO)
 CODIGO = validate.And(
     SIN_NULOS,
     validate.Length(min=6, max=40, error="El código tiene seis dígitos, o dieciséis letras y números."),
+)
+_MOTIVO = validate.And(
+    SIN_NULOS,
+    validate.Length(min=10, max=200, error="Diga en 10 a 200 caracteres cómo se comprobó la identidad."),
 )
 _SIN_HUELLA = PeticionConClave.NO_HASH | {"contrasena", "codigo", "sesion_id"}
 
@@ -85,6 +89,29 @@ class AccesoVerificado:
     verificado_en: datetime
 
 
+@dataclass(frozen=True, kw_only=True)
+class RetirarSegundoFactor(PeticionConClave):
+    """The root's staff turns off that of who lost telephone and codes, once his identity was proven outside.
+
+    `cuenta_id` is the root's. `motivo` says how it was proven; it stays in the audit log for good.
+    """
+
+    cuenta_id: UUID
+    actor: UUID
+    correo: str = field(metadata={"validate": CORREO})
+    movil: str = field(metadata={"validate": MOVIL})
+    motivo: str = field(metadata={"validate": _MOTIVO})
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegundoFactorRetirado:
+    """`sesiones`: those that ended."""
+
+    perfil_id: UUID
+    retirado_en: datetime
+    sesiones: list[UUID] = field(default_factory=list)
+
+
 OBTENER_SEGUNDO_FACTOR = Rpc("clientes", "obtener_segundo_factor_v1", ObtenerSegundoFactor, SegundoFactor)
 
 
@@ -114,4 +141,10 @@ QUITAR_SEGUNDO_FACTOR = Rpc(
 VERIFICAR_SEGUNDO_FACTOR = Rpc(
     "clientes", "verificar_segundo_factor_v1", ConCodigo, AccesoVerificado, cambia=True,
     secretos=frozenset({"acceso"}),
+)  # fmt: skip
+
+
+RETIRAR_SEGUNDO_FACTOR = Rpc(
+    "clientes", "retirar_segundo_factor_v1", RetirarSegundoFactor, SegundoFactorRetirado, cambia=True,
+    sin_aislar="the person may administer any CM, and each of them is told in its audit log",
 )  # fmt: skip

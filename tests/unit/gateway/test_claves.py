@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import time
 from typing import Any
 from uuid import UUID
 
@@ -106,7 +107,7 @@ def _hecho(app: Flask, ruta: str, regla: Any) -> str | None:
         EnvironBuilder(concretar(camino), method=metodo, **_ENVIADO.get(ruta, {})).get_environ()
     )
     with app.request_context(entorno):
-        g.perfil = Perfil(_YO, _YO, "Ana")
+        g.perfil = Perfil(_YO, _YO, "Ana", segundo_factor=True, segundo_factor_en=int(time.time()))
         g.contexto = Contexto(_YO, _YO, "Ana", _YO, "titular", True, "127.0.0.1")
         try:
             view(**argumentos)
