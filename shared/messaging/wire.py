@@ -19,7 +19,7 @@ CORRELATION_HEADER = "correlacion"
 #: Header with who asks and from where (`shared/quien.py`); a call without one is the system's own.
 WHO_HEADER = "quien"
 
-register(SERIALIZER, lambda o: orjson.dumps(o).decode(), orjson.loads, CONTENT_TYPE, "utf-8")
+register(SERIALIZER, orjson.dumps, orjson.loads, CONTENT_TYPE, "utf-8")
 
 EVENTS = Exchange("eventos", type="topic", durable=True)
 #: Seconds that a failed event waits before each further try; after the last it is dead.
