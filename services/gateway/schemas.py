@@ -9,14 +9,15 @@ fields that the gateway itself fills (`cuenta_id`, `actor`, `clave`, `origen_ip`
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from decimal import Decimal, InvalidOperation
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import marshmallow as ma
-import marshmallow_dataclass
 from marshmallow import validate
+
+from shared.contracts.base import clase_de
 
 LIMITE_MAXIMO = 200
 LIMITE = 50
@@ -171,7 +172,7 @@ def esquema_de(cls: type[Any], *sin: str, nombre: str | None = None) -> type[ma.
 
     It loads to a plain dict: `c.CrearCliente(cuenta_id=…, clave=…, **datos)`.
     """
-    origen = marshmallow_dataclass.class_schema(cls, base_schema=Esquema)
+    origen = clase_de(cast("Hashable", cls), Esquema)
     campos: dict[str, Any] = {
         n: f for n, f in origen._declared_fields.items() if n not in DEL_GATEWAY and n not in sin
     }

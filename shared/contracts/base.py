@@ -11,12 +11,12 @@ keeps working. Snapshots in `tests/contract` fail on an undeclared change.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from contextlib import suppress
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from decimal import Decimal
 from functools import cache
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, TypeVar, cast, get_args, get_type_hints
 from uuid import UUID
 
 import marshmallow as ma
@@ -140,7 +140,30 @@ def schema_of(cls: type[Any]) -> ma.Schema:
 
 @cache
 def _build(cls: Any) -> ma.Schema:
-    return marshmallow_dataclass.class_schema(cls, base_schema=_WireSchema)()
+    return clase_de(cls, _WireSchema)()
+
+
+@cache
+def clase_de(cls: Any, base: type[ma.Schema]) -> type[ma.Schema]:
+    """The schema of a dataclass and of those within it, all on `base`.
+
+    marshmallow-dataclass leaves the second field of one type as that type's name, which marshmallow looks up when it is
+    used, among the schemas of every base: whichever was made first.
+    """
+    clase: type[ma.Schema] = marshmallow_dataclass.class_schema(cls, base_schema=base)
+    tipos = get_type_hints(cls)
+    for nombre, campo in clase._declared_fields.items():
+        dentro = next((x for x in _tipos_en(tipos.get(nombre)) if is_dataclass(x) and x is not cls), None)
+        for uno in (campo, getattr(campo, "inner", None), getattr(campo, "value_field", None)):
+            if dentro is not None and isinstance(uno, ma.fields.Nested):
+                uno.nested = clase_de(cast("Hashable", dentro), base)
+    return clase
+
+
+def _tipos_en(tipo: Any) -> Iterator[Any]:
+    yield tipo
+    for otro in get_args(tipo):
+        yield from _tipos_en(otro)
 
 
 def load(cls: type[Req], data: Any) -> Req:
