@@ -2,7 +2,7 @@
 
 A lot leaves as soon as a lane is free, with what is waiting, up to its share: what waits and is under way, over the
 lanes. Without the share one lane took all that waited, and one replica worked while the other idled. A lane that
-brought several rests for 1 ms, in which most of their callers ask again: the next lot is larger, and a lot costs the
+brought several rests for 3 ms, in which most of their callers ask again: the next lot is larger, and a lot costs the
 same 3 ms of CPU however large. A lone caller is never delayed. Lanes are how many lots are under way at once: few, so
 that lots grow. A slow PAC keeps them busy for seconds, so whoever has waited too long gets an extra lane for one lot.
 """
@@ -27,14 +27,14 @@ from shared.contracts.timbrado import (
 from shared.errors import Codigo, DomainError
 from shared.messaging.rpc_client import RpcClient, no_disponible
 
-#: Two lots under way keep two replicas busy (`shared/messaging/idle_first.py` gives each one); a third is worked on while
-#: those wait for the disk, which was a fifth of the time with two. Smaller lots cost less CPU than that (ADR 17).
-LANES = 3
+#: Two lots under way keep two replicas busy (`shared/messaging/idle_first.py` gives each one) and let the next lot
+#: grow; more lanes make smaller lots, which measured no faster (docs/bench).
+LANES = 2
 #: Lots under way at most, and seconds of waiting after which one leaves beside the lanes.
 MAX_LANES = 24
 PATIENCE = 0.15
 #: Seconds that a lane rests after a lot of at least so many.
-GATHER, SEVERAL = 0.001, 4
+GATHER, SEVERAL = 0.003, 4
 MAX_ITEMS = 64
 MAX_BYTES = 1_500_000
 #: Waiting stampings past which a new one is refused at once: a queue that long misses every deadline.
