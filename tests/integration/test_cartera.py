@@ -252,7 +252,9 @@ def test_raros_y_comunes_dan_lo_mismo_que_mirar_todo(engine: Engine) -> None:
         normal = palabras_de(q)
         for orden in ("nombre", "alta_antigua"):
             clave = ORDENES[orden].clave
-            condiciones = " AND ".join(f"(' ' || t.inicio || t.resto) LIKE :p{n}" for n in range(len(normal.patrones)))
+            condiciones = " AND ".join(
+                f"(' ' || t.inicio || t.resto) LIKE :p{n}" for n in range(len(normal.patrones))
+            )
             with engine.connect() as conexion:
                 debido = list(
                     conexion.scalars(
