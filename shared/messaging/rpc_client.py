@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from contextlib import suppress
 from typing import Any
 
 from kombu import Connection, Consumer, Exchange, Producer, Queue
@@ -32,6 +33,8 @@ from shared.quien import SISTEMA, quien
 log = get_logger(__name__)
 
 RPC_EXCHANGE = Exchange("nameko-rpc", type="topic", durable=True)
+#: Seconds between two signs of life of the listener, well within a heartbeat.
+_SHOW = 0.5
 TRANSPORT = {"connect_timeout": 2, "read_timeout": 5, "write_timeout": 3}
 
 
@@ -65,8 +68,11 @@ class _Pending:
 class RpcClient:
     """`cliente.llamar(contrato, peticion)` → the contract's answer. Thread-safe; `close()` when done."""
 
-    def __init__(self, amqp_url: str, publishers: int = 4) -> None:
+    def __init__(self, amqp_url: str, publishers: int = 4, heartbeat: int = 5) -> None:
+        """`heartbeat`: seconds; a listener that is silent for two of them is taken for dead by the broker."""
         self._url = amqp_url
+        self._heartbeat = heartbeat
+        self._read: int | None = None
         self._pending: dict[str, _Pending] = {}
         self._reply_to = str(uuid.uuid4())
         self._stopping = False
@@ -160,7 +166,7 @@ class RpcClient:
 
     def _listen(self) -> None:
         while not self._stopping:
-            connection = Connection(self._url, connect_timeout=2, heartbeat=5)
+            connection = Connection(self._url, connect_timeout=2, heartbeat=self._heartbeat)
             try:
                 connection.connect()
                 queue = Queue(
@@ -171,15 +177,11 @@ class RpcClient:
                     auto_delete=False,
                     queue_arguments={"x-expires": 60_000},
                 )
-                with Consumer(
-                    connection.channel(), [queue], on_message=self._on_reply, no_ack=True, accept=[SERIALIZER]
-                ):
+                channel = connection.channel()
+                self._read = None
+                with Consumer(channel, [queue], on_message=self._on_reply, accept=[SERIALIZER]):
                     self._listening.set()
-                    while not self._stopping:
-                        try:
-                            connection.drain_events(timeout=1)
-                        except TimeoutError:
-                            connection.heartbeat_check()
+                    self._drain(connection, channel)
             except Exception as exc:
                 if not self._stopping:
                     log.warning("rpc_listener_lost", error=str(exc))
@@ -188,11 +190,30 @@ class RpcClient:
                 self._listening.clear()
                 _close(connection)
 
+    def _drain(self, connection: Connection, channel: Any) -> None:
+        """Read replies until stopped, and show the broker every `_SHOW` seconds that we live.
+
+        Also while replies never cease: the broker cut a listener that only read, in the middle of a reply. One
+        acknowledgement tells of all that came since the last; what was on its way when a connection broke is
+        delivered again to the next one.
+        """
+        shown = time.monotonic()
+        while not self._stopping:
+            with suppress(TimeoutError):
+                connection.drain_events(timeout=_SHOW)
+            if time.monotonic() - shown >= _SHOW:
+                if self._read is not None:
+                    channel.basic_ack(self._read, multiple=True)
+                    self._read = None
+                connection.heartbeat_check()
+                shown = time.monotonic()
+
     def _on_reply(self, message: Any) -> None:
         pending = self._pending.get(str(message.properties.get("correlation_id")))
         if pending is not None:
             pending.reply = message.payload
             pending.done.set()
+        self._read = message.delivery_tag
 
 
 def _close(connection: Connection | None) -> None:

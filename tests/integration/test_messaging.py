@@ -20,7 +20,7 @@ from kombu import Connection, Producer, Queue
 from shared.contracts.base import dump
 from shared.contracts.eventos import CUENTA_MAESTRA_CREADA, CuentaMaestraCreada
 from shared.errors import DomainError
-from shared.messaging import idle_first, muertas
+from shared.messaging import idle_first, muertas, rpc_client
 from shared.messaging.rpc_client import RpcClient
 from shared.messaging.wire import EVENTS, SERIALIZER, dead_queue, event_queue
 from tests.sistema import hasta
@@ -137,6 +137,47 @@ def test_a_call_that_nobody_serves_ends_at_its_deadline(vhost: Callable[..., str
         assert exc.value.code == "no_disponible"
         assert time.monotonic() - inicio < 1.7
         assert cliente._pending == {}
+    finally:
+        cliente.close()
+
+
+def test_replies_that_never_cease_do_not_cost_the_listener_its_connection(
+    prueba: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    amqp, _, lanzar = prueba
+    lanzar()
+    perdidas: list[str] = []
+    monkeypatch.setattr(rpc_client.log, "warning", lambda evento, **_: perdidas.append(evento))
+    cliente = RpcClient(amqp, heartbeat=1)
+    try:
+        hasta(responde(cliente, "prueba", "dormir_v1", marca="x", segundos=0), 30)
+        perdidas.clear()
+        limite = time.monotonic() + 6
+        while time.monotonic() < limite:
+            assert cliente.llamar_crudo("prueba", "dormir_v1", {"marca": "x", "segundos": 0}, 2)
+        assert perdidas == []
+    finally:
+        cliente.close()
+
+
+def test_a_reply_on_its_way_when_the_connection_breaks_arrives_by_the_next(prueba: Any) -> None:
+    amqp, _, lanzar = prueba
+    lanzar()
+    cliente = RpcClient(amqp)
+    try:
+        hasta(responde(cliente, "prueba", "dormir_v1", marca="x", segundos=0), 30)
+        rotas: list[str] = []
+
+        class SeRompe(dict[str, Any]):
+            def get(self, clave: str, *_: Any) -> Any:
+                if not rotas:
+                    rotas.append(clave)
+                    raise ConnectionResetError("cut while reading")
+                return super().get(clave)
+
+        cliente._pending = SeRompe(cliente._pending)
+        assert cliente.llamar_crudo("prueba", "dormir_v1", {"marca": "y", "segundos": 0}, 8) == {"marca": "y"}
+        assert rotas
     finally:
         cliente.close()
 
