@@ -17,7 +17,7 @@ from eventlet import wsgi
 from nameko.extensions import DependencyProvider
 from nameko.web.server import HttpOnlyProtocol, WebServer
 
-from services.gateway import documentos
+from services.gateway import cabeceras, documentos
 from services.gateway.app import crear_app
 from services.gateway.server import CERRAR, Frente
 from services.gateway.timbrado import rutas_calientes
@@ -108,6 +108,7 @@ class ServidorHttp(WebServer):  # type: ignore[misc]
         if self._starting:
             return
         self._starting = True
+        cabeceras.instalar()
         s = settings()
         self._sock = eventlet.listen((s.http_host, s.http_port), backlog=COLA, reuse_port=True)
         # An accepted socket inherits it, which saves a system call per connection.

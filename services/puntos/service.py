@@ -142,7 +142,7 @@ class PuntosService:
     def sellar(self) -> None:
         """Chain the movements committed since the last time."""
         try:
-            while sealing.seal(self.bus.engine, al_sellar_puntos):
+            while sealing.seal(self.bus.engine, al_sellar_puntos) >= sealing.LOT:
                 pass
         except Exception as exc:  # noqa: BLE001
             # The database is away: the next turn goes on from where this one stopped.

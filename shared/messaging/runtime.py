@@ -18,6 +18,7 @@ import eventlet
 
 eventlet.monkey_patch()
 
+import gc
 import importlib
 import random
 import signal
@@ -79,6 +80,13 @@ def nameko_config() -> dict[str, Any]:
     }
 
 
+def spare_the_collector() -> None:
+    """Look for cycles less often, and never among what is loaded for good: that was 3 % of a stamping's CPU."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
+
+
 def main(servicio: str) -> None:
     """Run the service until SIGTERM or SIGINT, then stop gracefully within a deadline."""
     check_environment()
@@ -102,6 +110,7 @@ def main(servicio: str) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     runner.start()
+    spare_the_collector()
     log.info("started", pid=os.getpid())
     runner.wait()
     log.info("stopped")

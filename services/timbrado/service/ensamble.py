@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from nameko.extensions import DependencyProvider
+from sqlalchemy import Engine
 
 from services.timbrado.aplicaciones import Aplicaciones
 from services.timbrado.cfdi.certificados import Confianza
@@ -36,6 +37,7 @@ from services.timbrado.use_cases.timbrar import Timbrador
 from shared.config import settings
 from shared.messaging.bus import Bus
 from shared.messaging.cpu import offload
+from shared.persistence.base import new_engine
 
 #: Seconds past the PAC's own time-out before another replica may take over a stamping.
 MARGEN_DE_RELEVO = 2.0
@@ -102,12 +104,21 @@ def credenciales_de(bus: Bus) -> Credenciales:
 
 
 @cache
+def motor_directo() -> Engine:
+    """The connections of the stamping's own statements (`repository/directo.py`)."""
+    s = settings()
+    if s.database_url is None:
+        raise RuntimeError("DATABASE_URL must be set")
+    return new_engine(s.database_url, s.db_pool, plan_once=True)
+
+
+@cache
 def sandbox_de(bus: Bus) -> PacSandbox:
     """The sandbox PAC with its SAT. Raises RuntimeError naming the setting that lacks."""
     carpeta = settings().pac_sandbox_dir
     if carpeta is None:
         raise RuntimeError("PAC_SANDBOX_DIR must be set")
-    return PacSandbox(carpeta, MemoriaPostgres(bus.engine), MemoriaSatPostgres(bus.engine))
+    return PacSandbox(carpeta, MemoriaPostgres(motor_directo()), MemoriaSatPostgres(bus.engine))
 
 
 @cache
@@ -135,7 +146,7 @@ def envio_de(bus: Bus) -> Envio:
     return Envio(
         Enrutador(list(pacs_de(bus).values()), EstadosDePacs(bus.engine)),
         bus.uow,
-        Directo(bus.engine),
+        Directo(motor_directo()),
         consumo,
         max(plazos) + MARGEN_DE_RELEVO,
     )
@@ -184,7 +195,7 @@ def build(bus: Bus) -> Timbrador:
         envio_de(bus),
         credenciales,
         bus.uow,
-        Directo(bus.engine),
+        Directo(motor_directo()),
         emision,
         Admision(credenciales, bus.uow, Aplicaciones(aplicacion).verificar).admitir,
     )

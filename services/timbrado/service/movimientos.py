@@ -200,7 +200,9 @@ class Movimientos:
     def sellar(self) -> None:
         try:
             # Hashing would hold up every statement of a bulk transfer under way here; the other replicas seal.
-            while not self.aplicador.busy and sealing.seal(self.bus.engine, al_sellar_timbrado):
+            while (
+                not self.aplicador.busy and sealing.seal(self.bus.engine, al_sellar_timbrado) >= sealing.LOT
+            ):
                 pass
         except Exception as exc:  # noqa: BLE001
             log.warning("sellado_fallido", error=str(exc))
