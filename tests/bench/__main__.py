@@ -1,6 +1,6 @@
 """`python -m tests.bench`: our stamping beside its peers, in one run, on servers of its own.
 
-Every cell (callers × spread or hot) runs the four systems one after the other, and rounds repeat the whole,
+Every cell (callers × spread or hot) runs the systems one after the other, and rounds repeat the whole,
 so that what the machine does besides touches all alike. Then ours alone: at half its load, and with one replica
 beside two. Results go to docs/bench as Markdown and JSON.
 """
@@ -22,10 +22,9 @@ from deploy.local import arriba
 from deploy.local.instalacion import RAIZ
 from tests.bench import documentos
 from tests.bench.aparte import Aparte, a_media_carga, criptografia, replicas
-from tests.bench.banco import Banco, en_marcha
+from tests.bench.banco import SISTEMAS, Banco, en_marcha
 from tests.bench.informe import Celda, markdown
 
-SISTEMAS = ("nuestro", "monolito", "nameko", "pgbench")
 #: Documents made per second of a cell. A system that is faster ends its cell early; its rate is right all the same.
 TASA_MAXIMA = 1300
 
@@ -48,7 +47,8 @@ def _notas(opciones: argparse.Namespace, segundos: float) -> list[str]:
         ),
         (
             "Ours: 1 gateway, 2 timbrado. Monolith: one uvicorn worker per core, one statement per transaction. "
-            "Plain nameko: 1 HTTP process, 2 service processes. Each has a database of its own on one server."
+            "Plain nameko: http, RPC, SQLAlchemy's ORM; 1 HTTP process, 2 service processes. Our pipeline on stock nameko: the "
+            "same with our own pipeline, in lots of one. Each has a database of its own on one server."
         ),
         (
             "Documents are sealed CFDI 4.0 of 4–7 KB, each used once per system; only a 200 with a UUID counts. "

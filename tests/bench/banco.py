@@ -32,7 +32,7 @@ from tests.bench.procesos import Vigia
 
 CTIS = [f"bench{n:04d}" for n in range(1000)]
 CONTRASENA = "clave-de-bench"
-SISTEMAS = ("nuestro", "monolito", "nameko", "pgbench")
+SISTEMAS = ("nuestro", "monolito", "nameko", "nameko_lote", "pgbench")
 #: Timbres of each CTI, from the emission, so that the ledgers balance like real ones.
 SALDO = 10_000_000
 
@@ -137,19 +137,25 @@ class Banco:
         self._esperar("monolito", puerto)
 
     def _nameko(self) -> None:
+        self._de_nameko("nameko", "orm")
+
+    def _nameko_lote(self) -> None:
+        self._de_nameko("nameko_lote", "lote")
+
+    def _de_nameko(self, nombre: str, servicio: str) -> None:
         [puerto] = libres(1)
-        url = self._base("peer_nameko")
+        url = self._base(f"peer_{nombre}")
         variables = {
             "DATABASE_URL": url,
-            "AMQP_URL": self.inst.rabbit.crear_vhost("plano"),
+            "AMQP_URL": self.inst.rabbit.crear_vhost(nombre),
             "HTTP_PORT": str(puerto),
         }
         modulo = "tests.bench.peers.nameko_plano"
-        servicios = [self._lanzar("nameko", [modulo, "servicio"], **variables) for _ in range(2)]
-        frente = self._lanzar("nameko", [modulo, "http"], **variables)
+        servicios = [self._lanzar(nombre, [modulo, servicio], **variables) for _ in range(2)]
+        frente = self._lanzar(nombre, [modulo, "http"], **variables)
         raices = {"nameko-http": [frente], "nameko-service": servicios, **self._servidores}
-        self.sistemas["nameko"] = Sistema("nameko", puerto, url, raices)
-        self._esperar("nameko", puerto)
+        self.sistemas[nombre] = Sistema(nombre, puerto, url, raices)
+        self._esperar(nombre, puerto)
         time.sleep(3)
 
     def _pgbench(self) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 NOMBRES = {
     "nuestro": "ours (HTTP, bus, batches)",
     "monolito": "FastAPI + psycopg monolith",
-    "nameko": "plain nameko, one call each",
+    "nameko": "plain nameko (http, RPC, ORM)",
+    "nameko_lote": "our pipeline on stock nameko, one call each",
     "pgbench": "pgbench of the debit",
 }
 CASOS = {"repartido": "1,000 CTI", "caliente": "one hot CTI"}
@@ -120,7 +121,7 @@ def _razones(por: dict[tuple[str, str, int], Celda]) -> list[str]:
         filas.append(
             [
                 CASOS[caso], str(n), _razon(nuestro, tasas.get("monolito")), _razon(nuestro, tasas.get("nameko")),
-                _razon(nuestro, tasas.get("pgbench")),
+                _razon(nuestro, tasas.get("nameko_lote")), _razon(nuestro, tasas.get("pgbench")),
                 _razon(nuestro, repartido.tasa if repartido and caso == "caliente" else None),
             ]
         )  # fmt: skip
@@ -129,7 +130,8 @@ def _razones(por: dict[tuple[str, str, int], Celda]) -> list[str]:
             "load",
             "callers",
             "ours/monolith (≥ 1.0 at 32, 64)",
-            "ours/nameko (≥ 6)",
+            "ours/plain nameko (≥ 6)",
+            "ours/our pipeline on stock nameko",
             "ours/pgbench",
             "hot/spread (≥ 0.8)",
         ],

@@ -1,7 +1,8 @@
-"""Peer: stock nameko, one RPC and one lot per request: http → RpcProxy → the same pipeline with a lot of one.
+"""Peers: stock nameko, one RPC per request: http → RpcProxy → service, as its documentation shows.
 
-`python -m tests.bench.peers.nameko_plano http|servicio`. Nothing of shared.messaging's own runtime: stock
-proxy, persistent messages, JSON.
+`python -m tests.bench.peers.nameko_plano http|orm|lote`. Nothing of shared.messaging's own runtime: stock proxy,
+persistent messages, JSON. The service `orm` stamps with SQLAlchemy's ORM (`orm.py`): that is plain nameko. `lote` has our
+own pipeline behind it, with lots of one: what is left of the difference is the bus, and what lots are for.
 """
 
 # ruff: noqa: E402
@@ -27,11 +28,11 @@ from nameko.web.handlers import http
 
 from services.timbrado.repository import Repositorio
 from services.timbrado.service import build
-from services.timbrado.use_cases.timbrar import Timbrador
 from shared.config import settings
-from shared.contracts.timbrado import LoteDeTimbrado, SolicitudDeTimbrado
+from shared.contracts.timbrado import LoteDeTimbrado, ResultadoDeTimbrado, SolicitudDeTimbrado
 from shared.persistence.base import new_engine
 from shared.persistence.uow import UnitOfWork
+from tests.bench.peers.orm import TimbradorOrm
 
 
 class _Base:
@@ -46,13 +47,25 @@ class _Base:
         return UnitOfWork(self.engine, Repositorio)
 
 
+class _LotesDeUno:
+    """Our pipeline, asked for one document at a time."""
+
+    def __init__(self) -> None:
+        timbrador = build(_Base())  # type: ignore[arg-type]
+        self._lote, self.validar = timbrador.timbrar_lote, timbrador.validar
+
+    def timbrar(self, s: SolicitudDeTimbrado) -> ResultadoDeTimbrado:
+        [r] = self._lote(LoteDeTimbrado(solicitudes=[s])).resultados
+        return r
+
+
 class Pipeline(DependencyProvider):  # type: ignore[misc]
-    """The same `Timbrador`, one per process."""
+    """One per process."""
 
     def setup(self) -> None:
-        self._timbrador = build(_Base())  # type: ignore[arg-type]
+        self._timbrador = _LotesDeUno() if sys.argv[1] == "lote" else TimbradorOrm(_Base().engine)
 
-    def get_dependency(self, worker_ctx: Any) -> Timbrador:
+    def get_dependency(self, worker_ctx: Any) -> _LotesDeUno | TimbradorOrm:
         return self._timbrador
 
 
@@ -64,8 +77,7 @@ class Plano:
 
     @rpc  # type: ignore[untyped-decorator]
     def timbrar(self, cti: str, contrasena: str, xml: str) -> dict[str, Any]:
-        lote = LoteDeTimbrado(solicitudes=[SolicitudDeTimbrado(cti=cti, contrasena=contrasena, xml=xml)])
-        [r] = self.pipeline.timbrar_lote(lote).resultados
+        r = self.pipeline.timbrar(SolicitudDeTimbrado(cti=cti, contrasena=contrasena, xml=xml))
         if r.error is not None:
             return {"error": str(r.error), "detail": r.detail}
         return {"uuid": str(r.uuid).upper(), "idd": r.idd, "repetido": r.repetido, "xml": r.xml}
