@@ -47,7 +47,7 @@ def _notas(opciones: argparse.Namespace, segundos: float) -> list[str]:
         ),
         (
             "Ours: 1 gateway, 2 timbrado. Monolith: one uvicorn worker per core, one statement per transaction. "
-            "Plain nameko: http, RPC, SQLAlchemy's ORM; 1 HTTP process, 2 service processes. Our pipeline on stock nameko: the "
+            "Plain nameko: http, RPC, ORM; 1 HTTP process, 2 service processes. Our pipeline on stock nameko: the "
             "same with our own pipeline, in lots of one. Each has a database of its own on one server."
         ),
         (
