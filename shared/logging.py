@@ -67,6 +67,8 @@ def setup_logging() -> None:
                 "amqp": {"level": "WARNING"},
                 "kombu": {"level": "WARNING"},
                 "nameko": {"level": "WARNING"},
+                # It warns, with a traceback, of every refusal that a call answers with: those are the caller's to read.
+                "nameko.containers": {"level": "ERROR"},
             },
         }
     )

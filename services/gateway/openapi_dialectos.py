@@ -283,6 +283,8 @@ def _sw() -> dict[str, Any]:
         rutas[f"/{clase}/cancel/xml"] = {
             "post": op("Cancela con la solicitud firmada.", "SwCancelado", requestBody=_cuerpo(formulario))
         }
+    descarga = _operacion("El XML de un enlace.", {"application/xml": {"schema": {"type": "string"}}})
+    descarga["responses"]["default"] = _SW_ERROR
     token = op("Un token de 2 horas: `user` y `password`, en cabeceras o en JSON.", "SwToken", security=[])
     return {
         **rutas,
@@ -296,7 +298,7 @@ def _sw() -> dict[str, Any]:
         },
         "/datawarehouse/v1/xml/{enlace}": {
             "parameters": en_ruta("enlace"),
-            "get": _operacion("El XML de un enlace.", {"application/xml": {"schema": {"type": "string"}}}),
+            "get": descarga,
         },
     }
 

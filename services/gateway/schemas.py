@@ -150,7 +150,10 @@ class PaginaArgs(Esquema):
 
 
 class Problema(ma.Schema):
-    """RFC 9457. Documents the form of every error; `problema()` writes it."""
+    """RFC 9457. Documents the form of every error; `problema()` writes it, and some add members of their own."""
+
+    class Meta:
+        unknown = ma.INCLUDE
 
     type = ma.fields.String(required=True, metadata={"format": "uri-reference"})
     title = ma.fields.String(required=True)

@@ -15,11 +15,12 @@ from typing import Any
 import eventlet
 from eventlet import wsgi
 from nameko.extensions import DependencyProvider
-from nameko.web.server import HttpOnlyProtocol, WebServer
+from nameko.web.server import WebServer
 
 from services.gateway import cabeceras, documentos
 from services.gateway.app import crear_app
-from services.gateway.server import CERRAR, Frente
+from services.gateway.conexion import INACTIVA, URL_MAXIMA, Protocolo
+from services.gateway.server import Frente
 from services.gateway.timbrado import rutas_calientes
 from shared.config import settings
 from shared.logging import get_logger
@@ -27,70 +28,12 @@ from shared.messaging.rpc_client import RpcClient
 
 log = get_logger(__name__)
 
-#: Seconds: a request's line and headers once its first byte came, an idle connection, one socket operation.
-PLAZO_CABECERAS = 10.0
-INACTIVA = 60.0
+#: Seconds of one socket operation.
 PLAZO_SOCKET = 30.0
 #: Seconds that a stop waits for the requests in flight: a stamping may take 12, the runtime gives up at 15.
 PLAZO_PARO = 13.0
-URL_MAXIMA = 8 * 1024
 CONEXIONES = 1000
 COLA = 1024
-#: What is still read of a refused body, so that the answer is not lost to a reset.
-_RESTO_MAXIMO, _RESTO_SEGUNDOS = 8 * 1024 * 1024, 1.0
-
-
-class Protocolo(HttpOnlyProtocol):  # type: ignore[misc]
-    """HTTP of one connection, with a deadline for the headers."""
-
-    _con_resto = False
-
-    def parse_request(self) -> bool:
-        """Read the headers, or close: a client that sends them drop by drop holds nothing for long."""
-        try:
-            with eventlet.Timeout(PLAZO_CABECERAS):
-                return bool(super().parse_request())
-        except eventlet.Timeout:
-            self.close_connection = 1
-            return False
-
-    def _read_request_line(self) -> bytes:
-        # eventlet's own timeout is per read, so a drop a minute would hold the connection for ever.
-        with eventlet.Timeout(INACTIVA + PLAZO_CABECERAS, False):
-            line: bytes = super()._read_request_line()
-            return line
-        self.close_connection = 1
-        return b""
-
-    def get_environ(self) -> dict[str, Any]:
-        """The request, with the means to close its connection after the answer."""
-        environ: dict[str, Any] = super().get_environ()
-        environ[CERRAR] = self._cerrar
-        return environ
-
-    def log_message(self, format: str, *args: object) -> None:
-        """No access log: figures are in the metrics, errors in our own log."""
-
-    def finish(self) -> None:
-        """Close; after a refused body, once the client has had its answer."""
-        if self._con_resto:
-            self._vaciar()
-        super().finish()
-
-    def _cerrar(self) -> None:
-        self.close_connection = 1
-        self._con_resto = True
-
-    def _vaciar(self) -> None:
-        try:
-            self.wfile.flush()
-            self.connection.shutdown(socket.SHUT_WR)
-            with eventlet.Timeout(_RESTO_SEGUNDOS, False):
-                leido = 0
-                while leido < _RESTO_MAXIMO and (trozo := self.connection.recv(64 * 1024)):
-                    leido += len(trozo)
-        except OSError:
-            pass
 
 
 class ServidorHttp(WebServer):  # type: ignore[misc]

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -123,7 +122,7 @@ def credenciales(environ: Environ) -> tuple[str, str]:
             cti, found, contrasena = base64.b64decode(value, validate=True).decode().partition(":")
             if found and 0 < len(cti) <= 64 and 0 < len(contrasena) <= 128:
                 return cti, contrasena
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # not base64, not ASCII, not UTF-8
         pass
     raise DomainError(
         Codigo.NO_AUTENTICADO, "Envíe el id y la contraseña de su CTI con autenticación HTTP Basic."

@@ -15,7 +15,6 @@ and `pwd`). It cancels with a CSD that it keeps; we keep none, so the request br
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
@@ -236,7 +235,7 @@ def _xml_de(valor: str, plano: bool) -> str:
         return valor.removeprefix("\ufeff")
     try:
         return texto_xml(base64.b64decode(valor, validate=True))
-    except binascii.Error:
+    except ValueError:  # also of text that is not ASCII
         raise cfdi_invalido(
             "301", "El campo xml no es base64 de un documento UTF-8. Revise la codificación o use nb64."
         ) from None

@@ -175,7 +175,15 @@ class Guion(MethodView):
 @blp.route("/publico/alta")
 class Pagina(MethodView):
     @publica
-    @blp.doc(responses={200: {"description": "Página con el formulario."}})
+    @blp.doc(
+        responses={
+            200: {"description": "Página con el formulario.", "content": {"text/html": {}}},
+            404: {
+                "description": "La misma página, que dice que no está disponible.",
+                "content": {"text/html": {}},
+            },
+        }
+    )
     def get(self) -> Response:
         """El formulario de alta en una página propia; sólo los sitios de la llave la pueden mostrar en un marco."""
         limitar("publico-formulario", origen(ip()), *_POR_MINUTO)
@@ -200,7 +208,11 @@ class Pagina(MethodView):
 @blp.route("/publico/aviso-de-privacidad")
 class Aviso(MethodView):
     @publica
-    @blp.doc(responses={200: {"description": "El aviso de privacidad vigente, para leerlo."}})
+    @blp.doc(
+        responses={
+            200: {"description": "El aviso de privacidad vigente, para leerlo.", "content": {"text/html": {}}}
+        }
+    )
     def get(self) -> Response:
         """El aviso de privacidad de Cuenta Maestra, que enlaza el formulario de alta."""
         limitar("publico-formulario", origen(ip()), *_POR_MINUTO)

@@ -19,7 +19,7 @@ import signal
 import time
 from typing import Any
 
-from services.gateway import service
+from services.gateway import conexion, service
 from services.gateway.app import crear_app
 from services.gateway.llamante import direccion
 from services.gateway.server import Frente
@@ -75,7 +75,7 @@ class _Servidor(service.ServidorHttp):
 
 
 def main() -> None:
-    service.PLAZO_CABECERAS = float(os.environ.get("PRUEBA_PLAZO_CABECERAS", "10"))
+    conexion.PLAZO_CABECERAS = float(os.environ.get("PRUEBA_PLAZO_CABECERAS", "10"))
     servidor = _Servidor()
     servidor.container = _Contenedor()
     avisos: list[int] = []

@@ -121,6 +121,7 @@ def test_lo_ilegible_y_lo_enorme_tambien_es_200(m: Mundo, cuerpo: bytes) -> None
 
 def test_xml_que_no_es_base64_es_301(m: Mundo) -> None:
     assert llamar(m, "/comprobantes/timbrar/", xml="no es base64!!")["message"].startswith("301")
+    assert llamar(m, "/comprobantes/timbrar/", xml="señal")["message"].startswith("301")
     assert llamar(m, "/comprobantes/timbrar/", xml=b64("ñ".encode("latin-1")))["message"].startswith("301")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -144,7 +145,36 @@ def test_cabeceras_lentas_se_cierran(lanzar: Lanzar, puerto: int) -> None:
 def test_direccion_demasiado_larga(lanzar: Lanzar, puerto: int) -> None:
     lanzar()
     r = requests.get(f"http://127.0.0.1:{puerto}/" + "a" * 9000, timeout=10)
-    assert r.status_code == 414
+    assert (r.status_code, r.json()["code"]) == (414, "datos_invalidos")
+    assert "demasiado larga" in r.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("peticion", "status"),
+    [
+        (b"GET /salud/viva HTTP/9.9\r\n\r\n", 505),
+        (b"GET /salud/viva HTTP/uno\r\n\r\n", 400),
+        (b"cualquier cosa que no es HTTP\r\n\r\n", 400),
+        (b"GET /salud/viva HTTP/1.1\r\nX: " + b"y" * 70_000 + b"\r\n\r\n", 431),
+        (b"GET /salud/viva HTTP/1.1\r\n" + b"X: y\r\n" * 150 + b"\r\n", 431),
+        (b"POST /eco HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"POST /eco HTTP/1.1\r\nContent-Length: +4\r\n\r\nhola", 400),
+        (b"POST /eco HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\nhola", 400),
+    ],
+)
+def test_lo_que_no_es_una_peticion_recibe_un_problema(
+    lanzar: Lanzar, puerto: int, peticion: bytes, status: int
+) -> None:
+    lanzar()
+    with _abrir(puerto) as s:
+        s.sendall(peticion)
+        cabeza, _, cuerpo = _hasta_cerrar(s).partition(b"\r\n\r\n")
+    assert cabeza.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b"application/problem+json" in cabeza
+    assert b"Connection: close" in cabeza
+    problema = json.loads(cuerpo)
+    assert (problema["status"], problema["code"]) == (status, "datos_invalidos")
+    assert problema["detail"]
 
 
 def test_una_falla_no_cuenta_nada(lanzar: Lanzar, puerto: int) -> None:
