@@ -12,7 +12,7 @@ PYTHON3 = command -v python3 >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get inst
 # `make scale timbrado=3 gateway=2`: the words of the command line that name services.
 ESCALAS = $(foreach s,clientes timbrado puntos licencias facturacion gateway,$(if $($(s)),$(s)=$($(s))))
 
-.PHONY: help up down ps logs scale restart clean verify lco reconstruir-cartera check test unit integration e2e chaos bench format lint \
+.PHONY: help up down ps logs scale restart clean verify lco reconstruir-cartera check test unit integration e2e chaos fuzz bench format lint \
 	lock install install-python hooks
 
 help: ## This list
@@ -71,6 +71,9 @@ unit integration e2e contract: install-python ## One kind of tests (t=expression
 
 chaos: install ## The long chaos tests
 	@$(PY) -m pytest tests/chaos
+
+fuzz: install ## Ask the API whatever its contract allows (n=60: examples per route)
+	@FUZZ=$(or $(n),60) $(PY) -m pytest tests/e2e/test_contrato_http.py
 
 bench: install ## Measure the stamping against its peers; writes docs/bench
 	@$(PY) -m tests.bench

@@ -8,6 +8,7 @@ import marshmallow as ma
 from flask import Flask, Response, g
 from flask_smorest import Blueprint
 from webargs.flaskparser import FlaskParser
+from werkzeug.routing import IntegerConverter
 
 from services.gateway import auth, csv, errors, llaves, openapi, salud, vigentes
 from services.gateway.contexto import REPETIDA
@@ -49,6 +50,13 @@ RUTAS = (
 )
 
 
+class _Numero(IntegerConverter):
+    """A number in a path. One that no row and no message can hold stands for the largest, which nothing has either."""
+
+    def to_python(self, value: str) -> int:
+        return min(int(super().to_python(value)), 2**63 - 1)
+
+
 def crear_app(cliente: RpcClient, rutas: tuple[str, ...] = RUTAS) -> Flask:
     """The application, calling the services through `cliente`."""
     # webargs ignores unknown arguments of a query; None leaves it to the schema, and ours refuse them.
@@ -62,6 +70,7 @@ def crear_app(cliente: RpcClient, rutas: tuple[str, ...] = RUTAS) -> Flask:
     app.extensions["sesiones"] = vigentes.crear()
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = True
+    app.url_map.converters["int"] = _Numero
     api = openapi.crear_api(app)
     errors.registrar(app)
     auth.vigilar(app)

@@ -234,6 +234,13 @@ def _finkok() -> dict[str, Any]:
                     _XML,
                     requestBody=_cuerpo(_XML),
                     parameters=[_APLICACION],
+                    responses={
+                        "200": {"description": "OK", "content": _XML},
+                        "500": {
+                            "description": "Una falla de SOAP 1.1, que siempre va con 500.",
+                            "content": _XML,
+                        },
+                    },
                 ),
             }
     return rutas

@@ -144,6 +144,14 @@ def completa(rpc: ClienteDeMentira) -> Flask:
     return crear_app(rpc)  # type: ignore[arg-type]
 
 
+def test_un_numero_que_nadie_tiene_no_es_una_falla(
+    completa: Flask, rpc: ClienteDeMentira, con_sesion: dict[str, str]
+) -> None:
+    rpc.respuesta = (CLIENTE, False)
+    r = completa.test_client().get(f"/v1/clientes/{2**70}", headers=con_sesion)
+    assert (r.status_code, rpc.llamadas[-1][1].nic) == (200, 2**63 - 1)
+
+
 def test_todas_las_rutas_dicen_quien_puede(completa: Flask) -> None:
     assert auth.sin_marca(completa) == []
 
