@@ -41,6 +41,7 @@ def ventanas_de_juguete(monkeypatch: pytest.MonkeyPatch) -> None:
     """So small that every branch is taken with some hundred clientes."""
     monkeypatch.setattr(busqueda, "_VENTANA", 8)
     monkeypatch.setattr(busqueda, "_BASTANTES", 3)
+    monkeypatch.setattr(busqueda, "_BASTANTES_JUNTAS", 3)
     monkeypatch.setattr(busqueda, "_TODOS", 40)
     monkeypatch.setattr(busqueda, "_MUESTRA", 40)
     monkeypatch.setattr(busqueda, "_INICIOS", 2)

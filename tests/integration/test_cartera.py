@@ -305,7 +305,7 @@ def test_reconstruir_deja_lo_mismo(engine: Engine) -> None:
     def foto() -> list[Any]:
         with engine.connect() as conexion:
             return [
-                list(conexion.execute(text(f"SELECT * FROM {tabla} ORDER BY 1")))
+                list(conexion.execute(text(f"SELECT * FROM {tabla} ORDER BY 1, 2")))
                 for tabla in ("cartera", "cartera_texto", "cartera_inicios", "cartera_ctis")
             ]
 

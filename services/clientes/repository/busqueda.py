@@ -5,15 +5,17 @@ A page is found in `cartera`, in one of its indexes, and shown from `clientes`. 
   the likely ones are read. A window of it is looked at before anything else.
 - rare: all hits by the index of the text (or a label's, or a balance's), sorted. Bounded: more than `_TODOS` are not
   rare, and the walk goes on.
-A name's first two words are not in the index of the text: names that begin alike are a range of the names' index. So by
-name, where they are side by side and a walk might pass all others first, the page begins with their ranges.
+By name a name's first two words are left out of the text: names that begin alike are a range of the names' index. There
+they are side by side and a walk might pass all others first, so the page begins with their ranges.
 The planner could not choose: it knows nothing of how often an infix occurs in one CM.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from math import ceil
 from typing import Any
 from uuid import UUID
 
@@ -22,17 +24,20 @@ from sqlalchemy import text
 from services.clientes.domain.cartera import FilaDeCartera, Filtros, Lugar, Orden
 
 #: Entries of the order's index looked at first, and the hits in them from which walking on is surely cheaper than
-#: finding and sorting all; all entries that are left.
+#: finding and sorting all (by name, where hits stand together, as many tell less of what follows); all entries that are
+#: left.
 _VENTANA = 1_000
-_BASTANTES = 4
+_BASTANTES = 3
+_BASTANTES_JUNTAS = 6
 _RESTO = 2**31
-#: Of a word's trigrams so many are asked of the index (one in three, if more), the rarest among so many clientes.
+#: Of a word's trigrams so many are asked of the index (one in three, if more; of several words, that among them), the
+#: rarest among so many clientes.
 _TRIGRAMAS = 3
 _MUESTRA = 200
-#: Beginnings of names of which the ranges are read in one statement.
-_INICIOS = 16
-#: Hits that are still sorted all.
-_TODOS = 3_000
+#: Beginnings of names of which the ranges are read in one statement. Any of them may fill the page.
+_INICIOS = 8
+#: Hits that are still sorted all. At a million clientes so many cost as much as the walk to a page of them.
+_TODOS = 1_500
 #: With so many hits among them there are too many to sort.
 _COMUN = 3
 #: The index reads the list of each trigram that it is asked for: of a mail's twenty the common ones cost the most and
@@ -41,7 +46,7 @@ _MUESTREO = (
     "WITH m AS MATERIALIZED (SELECT t.inicio, t.resto FROM cartera_texto t WHERE t.cuenta_id = :cuenta_id"
     " ORDER BY t.cliente_id LIMIT :muestra)"
     " SELECT g.g, (SELECT count(*) FROM m t WHERE {}) AS halladas FROM unnest(CAST(:trigramas AS text[])) g(g)"
-    " ORDER BY (SELECT count(*) FROM m WHERE strpos(m.resto, g.g) > 0), g.g"
+    " ORDER BY (SELECT count(*) FROM m t WHERE strpos({}, g.g) > 0), g.g"
 )
 #: Part of all clientes from which a CM's own list in the index of the text costs more than the hits of others do.
 _GRANDE = 0.1
@@ -62,6 +67,8 @@ class Consulta:
     def __init__(self, session: Any, cuenta_id: UUID, orden: Orden, filtros: Filtros) -> None:
         self._session = session
         self._orden = orden
+        #: Where words are looked for by an index.
+        self._texto = "t.resto" if orden.clave == "nombre" else _ENTERO
         self._valores: dict[str, Any] = {"cuenta_id": cuenta_id}
         self._indice: list[str] = []
         self._fila: list[str] = []
@@ -103,26 +110,34 @@ class Consulta:
                     self._valores[f"m{n}"] = valor
                     self._indice.append(f"v.b{n} & :m{n} = :m{n}")
 
-    def tramo(self, nula: bool, despues: Lugar | None, limite: int) -> list[FilaDeCartera]:
-        """Hits with a key, or those without one, after a place."""
-        filas = self._recorrer(nula, despues, _VENTANA, limite)
-        fin = self._fin_de(nula, despues, _VENTANA) if len(filas) < limite else None
-        if fin is None:
-            return filas
-        if len(filas) < _BASTANTES and (self._por_texto or self._acotada):
-            if self._por_texto and self._orden.clave == "nombre":
-                return filas + self._por_nombre(fin, limite - len(filas))
-            todas = self._todos(nula, despues, None, limite)
-            if todas is not None:
-                return todas
-        # Too many to sort: the walk ends by itself where the page is full.
-        return filas + self._recorrer(nula, fin, _RESTO, limite - len(filas))
+    def pagina(self, despues: Lugar | None, limite: int) -> list[FilaDeCartera]:
+        """The first hits after a place. Those without a key come last, and are walked apart."""
+        filas: list[FilaDeCartera] = []
+        for nula in (False, True) if self._orden.nula else (False,):
+            if len(filas) == limite or (despues is not None and despues.clave is None and not nula):
+                continue
+            desde = despues if despues is not None and (despues.clave is None) == nula else None
+            vistas = self._recorrer(nula, desde, _VENTANA, limite - len(filas))
+            filas += vistas
+            fin = self._fin_de(nula, desde, _VENTANA) if len(filas) < limite else None
+            if fin is None:
+                continue
+            bastantes = _BASTANTES_JUNTAS if self._orden.clave == "nombre" else _BASTANTES
+            if len(vistas) < bastantes and (self._por_texto or self._acotada):
+                if self._por_texto and self._orden.clave == "nombre":
+                    return filas + self._por_nombre(fin, limite - len(filas))
+                todas = self._todos(despues, None, limite)
+                if todas is not None:
+                    return todas
+            # Too many to sort: the walk ends by itself where the page is full.
+            filas += self._recorrer(nula, fin, _RESTO, limite - len(filas))
+        return filas
 
     def _por_nombre(self, despues: Lugar, limite: int) -> list[FilaDeCartera]:
         """The first hits by name: those that begin with what is looked for, and up to the last of them the others."""
         juntas = self._por_inicios(despues, limite)
         hasta = juntas[-1].lugar if len(juntas) == limite else None
-        otras = self._todos(False, despues, hasta, limite)
+        otras = self._todos(despues, hasta, limite)
         if otras is None:
             otras = self._recorrer(False, despues, _RESTO, limite, hasta)
         unas = {f.lugar.cliente_id: f for f in (*juntas, *otras)}.values()
@@ -190,59 +205,44 @@ class Consulta:
                 break
         return filas
 
-    def _todos(
-        self, nula: bool, despues: Lugar | None, hasta: Lugar | None, limite: int
-    ) -> list[FilaDeCartera] | None:
+    def _todos(self, despues: Lugar | None, hasta: Lugar | None, limite: int) -> list[FilaDeCartera] | None:
         """The first of all hits, sorted; None when there are too many to sort.
 
         By name, without those that only begin with what is looked for: their ranges have been read.
         """
         if self._por_texto:
-            origenes = self._origenes_del_texto()
+            de_donde, cuya = self._de_la_cuenta
+            condicion = " AND ".join([cuya, *self._por_trigramas()])
+            halladas = f"SELECT t.cliente_id FROM {de_donde} t WHERE {condicion}"
         else:
             etiquetas = _tambien(self._indice + _de_v(self._fila))
-            origenes = [
-                f"SELECT v.cliente_id FROM cartera v WHERE v.cuenta_id = :cuenta_id{etiquetas} LIMIT :todos"
-            ]
+            halladas = f"SELECT v.cliente_id FROM cartera v WHERE v.cuenta_id = :cuenta_id{etiquetas}"
         clave = self._orden.clave
         condiciones = [
             "(SELECT contadas FROM n) < :todos",
             "v.cuenta_id = :cuenta_id",
-            self._tras("v.", nula, despues),
+            *self._tras_todo("v.", despues),
             *([_ANTES.format("v.")] if hasta else []),
             *self._indice,
             *_de_v(self._fila),
         ]
-        # What is only probable is looked at last, in order, until the page is full.
-        texto = self._en(_ENTERO) if not self._por_texto or len(self._patrones) > 1 else []
+        # By a label words are only probable. They are looked at last, in order, until the page is full.
+        texto = [] if self._por_texto else self._en(_ENTERO)
         # One statement, because finding is the dear part: whoever has no hit still answers how many there were.
         sql = (
-            f"WITH h AS MATERIALIZED ({' UNION '.join(f'({o})' for o in origenes)}),"
+            f"WITH h AS MATERIALIZED ({halladas} LIMIT :todos),"
             f" n AS MATERIALIZED (SELECT count(*) AS contadas FROM h),"
             f" f AS (SELECT v.* FROM (SELECT v.cliente_id, v.{clave} AS clave, v.saldo_timbres, v.saldo_puntos,"
             f" v.ultima_compra FROM h JOIN cartera v ON v.cliente_id = h.cliente_id WHERE {' AND '.join(condiciones)}"
-            f" ORDER BY {self._por('v.')} OFFSET 0) v{self._con_texto() if texto else ''}{_y(texto)}"
-            f" ORDER BY {self._por('v.', 'clave')} LIMIT :limite)"
-            f" SELECT n.contadas, f.* FROM n LEFT JOIN f ON true ORDER BY {self._por('f.', 'clave')}"
+            f" ORDER BY {self._por('v.', nulas=True)} OFFSET 0) v{self._con_texto() if texto else ''}{_y(texto)}"
+            f" ORDER BY {self._por('v.', 'clave', nulas=True)} LIMIT :limite)"
+            f" SELECT n.contadas, f.* FROM n LEFT JOIN f ON true ORDER BY {self._por('f.', 'clave', nulas=True)}"
         )
         valores = {"todos": _TODOS, "limite": limite, **_lugares(despues, hasta)}
         filas = self._session.execute(text(sql), {**self._valores, **valores}).all()
         if filas[0].contadas >= _TODOS:
             return None
         return [_fila(r) for r in filas if r.cliente_id is not None]
-
-    def _origenes_del_texto(self) -> list[str]:
-        de_donde, cuya = self._de_la_cuenta
-        rara = " AND ".join(self._por_trigramas())
-        origenes = [f"SELECT t.cliente_id FROM {de_donde} t WHERE {cuya} AND {rara} LIMIT :todos"]
-        if self._orden.clave != "nombre":
-            # Of several words one is there; the others, only probably.
-            origenes.append(
-                "SELECT v.cliente_id FROM cartera_inicios p CROSS JOIN LATERAL (SELECT v.cliente_id FROM cartera v"
-                " WHERE v.cuenta_id = :cuenta_id AND v.nombre >= p.inicio AND v.nombre < p.fin"
-                f"{_tambien(self._indice)} OFFSET 0) v WHERE {self._inicios()} LIMIT :todos"
-            )
-        return origenes
 
     def _con_texto(self) -> str:
         if not self._patrones:
@@ -278,28 +278,25 @@ class Consulta:
         with). Remembers which trigrams are rare among them."""
         if not self._patrones:
             return False
-        donde = "t.resto" if self._orden.clave == "nombre" else _ENTERO
         valores = {**self._valores, "muestra": _MUESTRA, "trigramas": list(self._trigramas)}
-        consulta = text(_MUESTREO.format(" AND ".join(self._en(donde))))
+        consulta = text(_MUESTREO.format(" AND ".join(self._en(self._texto)), self._texto))
         muestreo = self._session.execute(consulta, valores).all()
         self._raros = [fila.g for fila in muestreo]
         return all(fila.halladas < _COMUN for fila in muestreo)
 
     def _por_trigramas(self) -> list[str]:
         """The words as conditions, of which the index is asked only for the rarest trigrams of each."""
-        if all(len(palabra.strip("% ")) <= _TRIGRAMAS + 2 for palabra in self._patrones):
-            return self._en("t.resto")
-        # Of each word, because those of one word come together and tell nothing of the others.
-        elegidos: set[str] = set()
-        for palabra in self._patrones:
-            raros = [g for g in self._raros if g in palabra]
-            elegidos.update(raros[: max(_TRIGRAMAS, len(raros) // 3)])
         condiciones = []
-        for n, trigrama in enumerate(sorted(elegidos)):
-            self._valores[f"g{n}"] = f"%{trigrama}%"
-            condiciones.append(f"t.resto LIKE :g{n}")
-        # With something appended the text is no longer what is indexed: these are looked at row by row.
-        return condiciones + self._en("(t.resto || '')")
+        for n, palabra in enumerate(self._patrones):
+            raros = [g for g in self._raros if g in palabra]
+            cuantos = max(_TRIGRAMAS, len(raros) // 3) / len(self._patrones)
+            clara = _solo(palabra, raros[: ceil(cuantos)])
+            self._valores[f"g{n}"] = clara
+            condiciones.append(f"{self._texto} LIKE :g{n}")
+            if clara != palabra:
+                # With something appended the text is no longer what is indexed: this is looked at row by row.
+                condiciones.append(f"({self._texto} || '') LIKE :p{n}")
+        return condiciones
 
     def _donde(self, nula: bool, despues: Lugar | None, hasta: Lugar | None) -> str:
         antes = f" AND {_ANTES.format('')}" if hasta else ""
@@ -313,12 +310,35 @@ class Consulta:
             return f"{clave} IS NOT NULL"
         return f"({clave}, {de}cliente_id) {signo} (:tras_clave, :tras_id)"
 
-    def _por(self, de: str, clave: str | None = None) -> str:
+    def _tras_todo(self, de: str, despues: Lugar | None) -> list[str]:
+        """After a place, and those without a key after those that have one."""
+        if despues is None:
+            return []
+        con_clave = despues.clave is not None
+        sin_clave = f" OR {de}{self._orden.clave} IS NULL" if con_clave and self._orden.nula else ""
+        return [f"({self._tras(de, not con_clave, despues)}{sin_clave})"]
+
+    def _por(self, de: str, clave: str | None = None, *, nulas: bool = False) -> str:
         sentido = " DESC" if self._orden.descendente else ""
-        return f"{de}{clave or self._orden.clave}{sentido}, {de}cliente_id{sentido}"
+        ultimas = " NULLS LAST" if nulas and self._orden.nula else ""
+        return f"{de}{clave or self._orden.clave}{sentido}{ultimas}, {de}cliente_id{sentido}"
 
     def _filas(self, sql: str, valores: Mapping[str, Any]) -> list[FilaDeCartera]:
         return [_fila(r) for r in self._session.execute(text(sql), {**self._valores, **valores})]
+
+
+def _solo(palabra: str, trigramas: Sequence[str]) -> str:
+    """A word's pattern with nothing of it but these trigrams, each in its place: the index looks for no others."""
+    if not trigramas:
+        return palabra
+    dichas = {
+        n
+        for g in trigramas
+        for m in re.finditer(f"(?={g})", palabra)
+        for n in range(m.start(), m.start() + 3)
+    }
+    letras = re.finditer(r"\\?.", palabra, re.DOTALL)
+    return "".join(m[0] if m[0] == "%" or m.start() in dichas else "_" for m in letras)
 
 
 def _fila(r: Any) -> FilaDeCartera:

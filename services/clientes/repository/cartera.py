@@ -81,19 +81,7 @@ class Cartera(Base):
         self.session.execute(
             text("SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)")
         )
-        consulta = Consulta(self.session, cuenta_id, orden, filtros)
-        filas: list[FilaDeCartera] = []
-        for nula in (False, True) if orden.nula else (False,):
-            if despues is not None and (despues.clave is None) != nula:
-                if nula:
-                    despues = None
-                else:
-                    continue
-            filas += consulta.tramo(nula, despues, limite - len(filas))
-            if len(filas) >= limite:
-                break
-            despues = None
-        return filas
+        return Consulta(self.session, cuenta_id, orden, filtros).pagina(despues, limite)
 
     def clientes_por_id(self, cuenta_id: UUID, ids: Sequence[UUID]) -> dict[UUID, ClienteGuardado]:
         """Clientes of this CM by id: what is shown of a hit comes from here."""
