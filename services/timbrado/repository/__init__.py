@@ -8,7 +8,7 @@ from services.timbrado.repository.conciliaciones import Conciliaciones
 from services.timbrado.repository.consumo import Consumo
 from services.timbrado.repository.conversiones import Conversiones
 from services.timbrado.repository.ctis import Ctis
-from services.timbrado.repository.directo import Directo
+from services.timbrado.repository.directo import Directo, motor_directo
 from services.timbrado.repository.estados import Estados
 from services.timbrado.repository.guarda import Guarda
 from services.timbrado.repository.ilimitadas import Ilimitadas
@@ -55,4 +55,5 @@ __all__ = [
     "MemoriaSatPostgres",
     "Repositorio",
     "TimbradoConocido",
+    "motor_directo",
 ]

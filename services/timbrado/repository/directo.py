@@ -7,6 +7,7 @@ fit it (no balance, a blocked CTI, a repeat) is left untouched for the long way,
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from sqlalchemy import Engine
 
 from shared.ledger.domain import Captura
 from shared.ledger.ledger import CAPTURE, capture_params
-from shared.persistence.base import driver_sql
+from shared.persistence.base import driver_sql, new_engine
 
 #: Accounts are locked before invoices are inserted, here and on the long way: two lots never wait for each other.
 #: They are written from what the lock read (`shared/ledger/ledger.py`, `CAPTURE`).
@@ -49,6 +50,12 @@ _STAMP = driver_sql(
     " u(id, uuid, tfd) JOIN hechos h ON h.operacion = u.id WHERE t.id = u.id AND t.estado = 'pendiente')"
     " SELECT operacion FROM hechos"
 )
+
+
+@cache
+def motor_directo(url: str, conexiones: int) -> Engine:
+    """The process's connections for these statements and the sandbox PAC's: planned once, whatever their lists."""
+    return new_engine(url, conexiones, plan_once=True)
 
 
 class Directo:

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from nameko.extensions import DependencyProvider
-from sqlalchemy import Engine
 
 from services.timbrado.aplicaciones import Aplicaciones
 from services.timbrado.cfdi.certificados import Confianza
@@ -25,6 +24,7 @@ from services.timbrado.repository import (
     FuenteLcoPostgres,
     MemoriaPostgres,
     MemoriaSatPostgres,
+    motor_directo,
 )
 from services.timbrado.use_cases import (
     conciliacion_pac,
@@ -37,7 +37,6 @@ from services.timbrado.use_cases.timbrar import Timbrador
 from shared.config import settings
 from shared.messaging.bus import Bus
 from shared.messaging.cpu import offload
-from shared.persistence.base import new_engine
 
 #: Seconds past the PAC's own time-out before another replica may take over a stamping.
 MARGEN_DE_RELEVO = 2.0
@@ -103,13 +102,12 @@ def credenciales_de(bus: Bus) -> Credenciales:
     return Credenciales(read, offload)
 
 
-@cache
-def motor_directo() -> Engine:
-    """The connections of the stamping's own statements (`repository/directo.py`)."""
+def base_de_datos() -> tuple[str, int]:
+    """Its URL, and how many connections to it a pool may have. Raises RuntimeError: not set."""
     s = settings()
     if s.database_url is None:
         raise RuntimeError("DATABASE_URL must be set")
-    return new_engine(s.database_url, s.db_pool, plan_once=True)
+    return s.database_url, s.db_pool
 
 
 @cache
@@ -118,7 +116,9 @@ def sandbox_de(bus: Bus) -> PacSandbox:
     carpeta = settings().pac_sandbox_dir
     if carpeta is None:
         raise RuntimeError("PAC_SANDBOX_DIR must be set")
-    return PacSandbox(carpeta, MemoriaPostgres(motor_directo()), MemoriaSatPostgres(bus.engine))
+    return PacSandbox(
+        carpeta, MemoriaPostgres(motor_directo(*base_de_datos())), MemoriaSatPostgres(bus.engine)
+    )
 
 
 @cache
@@ -146,7 +146,7 @@ def envio_de(bus: Bus) -> Envio:
     return Envio(
         Enrutador(list(pacs_de(bus).values()), EstadosDePacs(bus.engine)),
         bus.uow,
-        Directo(motor_directo()),
+        Directo(motor_directo(*base_de_datos())),
         consumo,
         max(plazos) + MARGEN_DE_RELEVO,
     )
@@ -195,7 +195,7 @@ def build(bus: Bus) -> Timbrador:
         envio_de(bus),
         credenciales,
         bus.uow,
-        Directo(motor_directo()),
+        Directo(motor_directo(*base_de_datos())),
         emision,
         Admision(credenciales, bus.uow, Aplicaciones(aplicacion).verificar).admitir,
     )
