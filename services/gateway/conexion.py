@@ -48,8 +48,8 @@ class Protocolo(HttpOnlyProtocol):  # type: ignore[misc]
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
         """Refuse, in the form of every other error, what can't be read as a request. The connection ends."""
         status = code if code in ILEGIBLES else 400
-        linea, cabeceras_, cuerpo = problema(DomainError(Codigo.DATOS_INVALIDOS, ILEGIBLES[status]), status)
-        inicio = "".join(f"{n}: {v}\r\n" for n, v in [*cabeceras_, ("Connection", "close")])
+        linea, cabeceras, cuerpo = problema(DomainError(Codigo.DATOS_INVALIDOS, ILEGIBLES[status]), status)
+        inicio = "".join(f"{n}: {v}\r\n" for n, v in [*cabeceras, ("Connection", "close")])
         self.wfile.write(f"HTTP/1.1 {linea}\r\n{inicio}\r\n".encode() + cuerpo)
         self.close_connection = 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from pathlib import Path
 from typing import Any
@@ -148,12 +149,18 @@ def crear_api(app: Flask) -> ApiCuentaMaestra:
 
 def documento(api: ApiCuentaMaestra) -> dict[str, Any]:
     """The document as served: errors as problem+json, no numeric bounds on decimal text."""
-    doc: dict[str, Any] = api.spec.to_dict()
-    doc["components"]["schemas"] |= ESQUEMAS | openapi_dialectos.ESQUEMAS
+    # A copy, because apispec gives its own parts, which stay as they are.
+    doc: dict[str, Any] = copy.deepcopy(api.spec.to_dict())
+    esquemas = doc["components"]["schemas"]
+    for escritos in (ESQUEMAS, openapi_dialectos.ESQUEMAS):
+        # One name for two schemas would tell the wrong one of some route.
+        if dobles := esquemas.keys() & escritos.keys():
+            raise ValueError(f"schemas of two: {sorted(dobles)}")
+        esquemas |= escritos
     doc["components"]["parameters"] = doc["components"].get("parameters", {}) | CABECERAS
     doc["paths"] |= RUTAS | openapi_dialectos.RUTAS
     # flask-smorest's own, which our pages do not use.
-    doc["components"]["schemas"].pop("PaginationMetadata", None)
+    esquemas.pop("PaginationMetadata", None)
     doc["components"].get("headers", {}).pop("PAGINATION", None)
     _arreglar(doc)
     claves = _claves(api.aplicacion)

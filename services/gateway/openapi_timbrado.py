@@ -167,7 +167,7 @@ RUTAS: dict[str, Any] = {
         "post": _operacion(
             "Timbra un CFDI o un comprobante de retenciones.",
             _TIMBRAR,
-            {**_ref("TimbradoSalida"), **_XML},
+            {**_ref("ComprobanteTimbrado"), **_XML},
             _ENTRADA,
             (_IDD, _APLICACION),
             r402=_problema("La CTI no tiene timbres, o su contrato no está vigente."),
@@ -197,7 +197,7 @@ RUTAS: dict[str, Any] = {
             f"segundos; 503 si no se pudo a tiempo). No cuesta. {_BASICA}\n\n"
             "```\ncurl -u CTI0001001:contraseña -H 'Accept: application/pdf' -o factura.pdf "
             "https://…/v1/timbrado/<uuid>\n```\n",
-            {**_ref("TimbradoSalida"), **_XML, **_PDF},
+            {**_ref("ComprobanteTimbrado"), **_XML, **_PDF},
             None,
             (_en_ruta("uuid_o_idd", "Su UUID, o el `idd` con que se timbró."),),
             r404=_NO_EXISTE,

@@ -26,7 +26,7 @@ ESQUEMAS: dict[str, Any] = {
             },
         },
     },
-    "TimbradoSalida": {
+    "ComprobanteTimbrado": {
         "type": "object",
         "required": ["uuid", "idd", "repetido", "xml"],
         "properties": {

@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 from kombu import Connection, Consumer, Exchange, Producer, Queue
+from kombu.exceptions import KombuError
 
 from shared.contracts.base import Req, Resp, Rpc, dump, load
 from shared.correlation import correlation
@@ -72,7 +73,7 @@ class RpcClient:
         """`heartbeat`: seconds; a listener that is silent for two of them is taken for dead by the broker."""
         self._url = amqp_url
         self._heartbeat = heartbeat
-        self._read: int | None = None
+        self._unacknowledged: int | None = None
         self._pending: dict[str, _Pending] = {}
         self._reply_to = str(uuid.uuid4())
         self._stopping = False
@@ -178,7 +179,7 @@ class RpcClient:
                     queue_arguments={"x-expires": 60_000},
                 )
                 channel = connection.channel()
-                self._read = None
+                self._unacknowledged = None
                 with Consumer(channel, [queue], on_message=self._on_reply, accept=[SERIALIZER]):
                     self._listening.set()
                     self._drain(connection, channel)
@@ -202,18 +203,22 @@ class RpcClient:
             with suppress(TimeoutError):
                 connection.drain_events(timeout=_SHOW)
             if time.monotonic() - shown >= _SHOW:
-                if self._read is not None:
-                    channel.basic_ack(self._read, multiple=True)
-                    self._read = None
+                if self._unacknowledged is not None:
+                    channel.basic_ack(self._unacknowledged, multiple=True)
+                    self._unacknowledged = None
                 connection.heartbeat_check()
                 shown = time.monotonic()
 
     def _on_reply(self, message: Any) -> None:
         pending = self._pending.get(str(message.properties.get("correlation_id")))
         if pending is not None:
-            pending.reply = message.payload
+            try:
+                pending.reply = message.payload
+            except KombuError as exc:
+                # Or it would be delivered again and again, before every other reply.
+                log.error("rpc_reply_unreadable", error=str(exc))
             pending.done.set()
-        self._read = message.delivery_tag
+        self._unacknowledged = message.delivery_tag
 
 
 def _close(connection: Connection | None) -> None:

@@ -22,7 +22,7 @@ from shared.contracts.eventos import CUENTA_MAESTRA_CREADA, CuentaMaestraCreada
 from shared.errors import DomainError
 from shared.messaging import idle_first, muertas, rpc_client
 from shared.messaging.rpc_client import RpcClient
-from shared.messaging.wire import EVENTS, SERIALIZER, dead_queue, event_queue
+from shared.messaging.wire import CONTENT_TYPE, EVENTS, SERIALIZER, dead_queue, event_queue
 from tests.sistema import hasta
 
 COLA = event_queue("prueba", CUENTA_MAESTRA_CREADA.nombre)
@@ -178,6 +178,26 @@ def test_a_reply_on_its_way_when_the_connection_breaks_arrives_by_the_next(prueb
         cliente._pending = SeRompe(cliente._pending)
         assert cliente.llamar_crudo("prueba", "dormir_v1", {"marca": "y", "segundos": 0}, 8) == {"marca": "y"}
         assert rotas
+    finally:
+        cliente.close()
+
+
+def test_a_reply_that_cannot_be_read_harms_no_other(prueba: Any) -> None:
+    amqp, _, lanzar = prueba
+    lanzar()
+    cliente = RpcClient(amqp)
+    try:
+        hasta(responde(cliente, "prueba", "dormir_v1", marca="x", segundos=0), 30)
+        with ThreadPoolExecutor(1) as hilo, Connection(amqp) as connection:
+            lenta = hilo.submit(cliente.llamar_crudo, "prueba", "dormir_v1", {"marca": "y", "segundos": 3}, 8)
+            hasta(lambda: cliente._pending)
+            Producer(connection.channel()).publish(
+                b"{", exchange=rpc_client.RPC_EXCHANGE, routing_key=cliente._reply_to,
+                correlation_id=next(iter(cliente._pending)), content_type=CONTENT_TYPE, content_encoding="utf-8",
+            )  # fmt: skip
+            with pytest.raises(DomainError):
+                lenta.result(8)
+        assert cliente.llamar_crudo("prueba", "dormir_v1", {"marca": "z", "segundos": 0}, 8) == {"marca": "z"}
     finally:
         cliente.close()
 
