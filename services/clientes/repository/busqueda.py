@@ -334,7 +334,7 @@ def _solo(palabra: str, trigramas: Sequence[str]) -> str:
     dichas = {
         n
         for g in trigramas
-        for m in re.finditer(f"(?={g})", palabra)
+        for m in re.finditer(f"(?={re.escape(g)})", palabra)
         for n in range(m.start(), m.start() + 3)
     }
     letras = re.finditer(r"\\?.", palabra, re.DOTALL)
