@@ -91,7 +91,15 @@ EXENTAS_V1: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "facturacion": {},
     }
 )
-EXENTAS = EXENTAS_V1
+EXENTAS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        **EXENTAS_V1,
+        "clientes": {
+            **EXENTAS_V1["clientes"],
+            "cartera_inicios": "the same: what names begin with, to find their ranges in the index by name",
+        },
+    }
+)
 
 
 def aislar_v1(servicio: str) -> str:

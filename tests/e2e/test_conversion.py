@@ -64,6 +64,7 @@ def test_convertir_un_cliente_existente_en_distribuidor(sistema: Sistema, client
     assert otra_vez.headers["Idempotent-Replayed"] == "true"
 
     # It is in nobody's cartera but its own, and stamps with what it has although its CM waits.
+    assert raiz.get(f"/v1/clientes?q={nic}").json()["datos"] == []
     assert raiz.get(f"/v1/clientes/{nic}").status_code == 404
     hasta(lambda: raiz.get(f"/v1/ctis/{cti}").status_code == 404)
     assert timbrar(sistema, cti, cliente["cti"]["contrasena"]).status_code == 200
@@ -92,6 +93,9 @@ def test_convertir_un_cliente_existente_en_distribuidor(sistema: Sistema, client
     # Its history came along; what the root sold stays with the root.
     suya = sistema.sesion_de(contacto["correo"], CONTRASENA)
     assert suya.get(f"/v1/clientes/{nic}").json()["nombre"] == "Ferretería del Centro"
+    for q in ("", "?q=ferreteria", f"?q={nic}", f"?q={cti}", "?orden=nombre"):
+        assert [c["nic"] for c in suya.get(f"/v1/clientes{q}").json()["datos"]] == [nic], q
+    assert suya.get("/v1/clientes/resumen").json()["todos"] == 1
     assert suya.get(f"/v1/ctis/{cti}").json()["saldo"] == 8
     movimientos = suya.get(f"/v1/ctis/{cti}/movimientos").json()["datos"]
     assert sorted(m["cantidad"] for m in movimientos) == [-1, -1, 10]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from threading import Thread
 from typing import Any
@@ -12,9 +13,10 @@ import pytest
 from sqlalchemy import Engine, text
 
 from services.clientes.domain.cartera import ORDENES, Filtros, Lugar, Orden, palabras_de
+from services.clientes.domain.conversiones import ConversionGuardada
 from services.clientes.repository import Repositorio, busqueda
 from shared.persistence.uow import UnitOfWork
-from tests.integration.test_cartera import CM, HOY, OTRA, engine, uno
+from tests.integration.test_cartera import CM, HOY, OTRA, engine, nics, sembrar, uno
 
 __all__ = ["engine"]
 PRIMERAS = (
@@ -166,6 +168,68 @@ def test_lo_que_otro_empieza_a_usar_no_se_va(engine: Engine) -> None:
         assert hilo.is_alive(), "the rename did not wait"
     hilo.join(10)
     assert _inicios(engine) == ["cambiada", "itzel uno"]
+
+
+def test_lo_que_se_estaba_quitando_se_vuelve_a_apuntar(engine: Engine) -> None:
+    """Who adds a name like that of the last one, while that one is renamed, writes its beginning again."""
+    uno(engine, 1001, nombre="Itzel Uno")
+    with engine.begin() as otra:
+        otra.execute(text("UPDATE clientes SET nombre = 'Cambiada' WHERE nic = 1001"))
+        hilo = Thread(target=uno, args=(engine, 1002), kwargs={"nombre": "Itzel Uno Dos"})
+        hilo.start()
+        hilo.join(1)
+        assert hilo.is_alive(), "the new one did not wait"
+    hilo.join(10)
+    assert _inicios(engine) == ["cambiada", "itzel uno"]
+
+
+def test_quien_pasa_a_otra_cuenta_se_halla_en_ella_y_ya_no_en_la_anterior(engine: Engine) -> None:
+    """A conversion moves a cliente; what it is searched by moves too, and its earlier CM keeps nothing of it."""
+    uno(engine, 1001, nombre="Itzel Uno Dos")
+    suyo = uno(engine, 1002, nombre="Xóchitl Uno", rfc="EKU9003173C9")
+    with UnitOfWork(engine, Repositorio) as uow:
+        uow.repo.convertir(
+            ConversionGuardada(
+                cliente_id=suyo, nic=1002, cuenta_id=CM, distribuidor_id=OTRA, actor=None, notas=None,
+                precio_especifico=None, en=HOY,
+            )
+        )  # fmt: skip
+        uow.commit()
+    assert nics(engine, q="uno") == [1001]
+    for q in ("xochitl", "eku900317", None):
+        assert nics(engine, cuenta_id=OTRA, q=q) == [1002], q
+    with engine.connect() as conexion:
+        textos = conexion.execute(text("SELECT cuenta_id, inicio FROM cartera_texto ORDER BY inicio"))
+        assert [tuple(t) for t in textos] == [(CM, "itzel uno"), (OTRA, "xochitl uno")]
+        inicios = conexion.execute(text("SELECT cuenta_id, inicio FROM cartera_inicios ORDER BY inicio"))
+        assert [tuple(i) for i in inicios] == [(CM, "itzel uno"), (OTRA, "xochitl uno")]
+
+
+def test_una_cti_que_se_apunta_mientras_se_edita_a_su_cliente_se_halla(engine: Engine) -> None:
+    """The edit waits for it, and then sees it."""
+    cliente = uno(engine, 1001, nombre="Itzel Uno")
+    with UnitOfWork(engine, Repositorio) as uow:
+        uow.repo.agregar_ctis_a_cartera(["OTRA-77"], [cliente])
+        hilo = Thread(target=_renombrar, args=(engine, 1001, "Cambiada"))
+        hilo.start()
+        hilo.join(1)
+        assert hilo.is_alive(), "the edit did not wait"
+        uow.commit()
+    hilo.join(10)
+    assert nics(engine, q="cambiada") == nics(engine, q="otra-77") == [1001]
+
+
+def test_las_busquedas_usan_sus_indices_tras_el_muro(engine: Engine) -> None:
+    """No trigram index serves behind a policy: whoever walls these tables makes every search read all of a CM."""
+    sembrar(engine, 1001, 1100)
+    planes = []
+    with UnitOfWork(engine, Repositorio) as uow:
+        uow.session.execute(text("SET LOCAL enable_seqscan = off"))
+        for tabla, columna in (("cartera_inicios", "inicio"), ("cartera_texto", "resto")):
+            plan = uow.session.scalars(text(f"EXPLAIN SELECT 1 FROM {tabla} WHERE {columna} LIKE '%itzel%'"))
+            planes.append("\n".join(plan))
+    for plan in planes:
+        assert re.search(r"Index Cond: .*~~", plan), plan
 
 
 def test_un_nombre_sin_espacios_y_largo_se_halla_por_su_final(engine: Engine) -> None:

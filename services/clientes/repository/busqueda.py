@@ -117,9 +117,8 @@ class Consulta:
             if len(filas) == limite or (despues is not None and despues.clave is None and not nula):
                 continue
             desde = despues if despues is not None and (despues.clave is None) == nula else None
-            vistas = self._recorrer(nula, desde, _VENTANA, limite - len(filas))
+            vistas, fin = self._mirar(nula, desde, limite - len(filas))
             filas += vistas
-            fin = self._fin_de(nula, desde, _VENTANA) if len(filas) < limite else None
             if fin is None:
                 continue
             bastantes = _BASTANTES_JUNTAS if self._orden.clave == "nombre" else _BASTANTES
@@ -130,7 +129,7 @@ class Consulta:
                 if todas is not None:
                     return todas
             # Too many to sort: the walk ends by itself where the page is full.
-            filas += self._recorrer(nula, fin, _RESTO, limite - len(filas))
+            filas += self._recorrer(nula, fin, limite - len(filas))
         return filas
 
     def _por_nombre(self, despues: Lugar, limite: int) -> list[FilaDeCartera]:
@@ -139,36 +138,56 @@ class Consulta:
         hasta = juntas[-1].lugar if len(juntas) == limite else None
         otras = self._todos(despues, hasta, limite)
         if otras is None:
-            otras = self._recorrer(False, despues, _RESTO, limite, hasta)
+            otras = self._recorrer(False, despues, limite, hasta)
         unas = {f.lugar.cliente_id: f for f in (*juntas, *otras)}.values()
         return sorted(unas, key=lambda f: (f.lugar.clave, f.lugar.cliente_id))[:limite]
 
-    def _recorrer(
-        self, nula: bool, despues: Lugar | None, ventana: int, limite: int, hasta: Lugar | None = None
-    ) -> list[FilaDeCartera]:
-        clave = self._orden.clave
-        juntar = " JOIN cartera k ON k.cliente_id = v.cliente_id" if self._fila else ""
+    def _mirar(
+        self, nula: bool, despues: Lugar | None, limite: int
+    ) -> tuple[list[FilaDeCartera], Lugar | None]:
+        """The hits in a window of the order's index, and the last entry of it: None when the page is full, or the index
+        ends in it."""
+        # One statement, because the entries move: one more or less before its end, and one would be missed or met twice.
         sql = (
-            f"SELECT v.cliente_id, v.clave, k.saldo_timbres, k.saldo_puntos, k.ultima_compra FROM"
-            f" (SELECT v.cliente_id, v.clave FROM"
-            f" (SELECT cliente_id, {clave} AS clave, {', '.join(_SOMBRA)} FROM cartera"
-            f" WHERE {self._donde(nula, despues, hasta)} ORDER BY {self._por('')} LIMIT :ventana) v"
-            f"{juntar}{self._con_texto()}"
-            f"{_y(self._indice + self._fila + self._en(_ENTERO))} ORDER BY {self._por('v.', 'clave')}"
-            f" LIMIT :limite) v JOIN cartera k ON k.cliente_id = v.cliente_id ORDER BY {self._por('v.', 'clave')}"
+            f"WITH v AS MATERIALIZED ({self._entradas(nula, despues, None)}),"
+            f" h AS MATERIALIZED ({self._halladas('v')}),"
+            " fin AS (SELECT v.cliente_id, v.clave FROM v WHERE (SELECT count(*) FROM h) < :limite"
+            f" ORDER BY {self._por('v.', 'clave')} OFFSET :ventana - 1 LIMIT 1)"
+            " SELECT h.cliente_id, h.clave, k.saldo_timbres, k.saldo_puntos, k.ultima_compra, false AS es_fin"
+            " FROM h JOIN cartera k ON k.cliente_id = h.cliente_id"
+            " UNION ALL SELECT cliente_id, clave, 0, 0, NULL, true FROM fin"
+            f" ORDER BY es_fin, {self._por('', 'clave')}"
         )
-        return self._filas(sql, {"ventana": ventana, "limite": limite, **_lugares(despues, hasta)})
+        valores = {"ventana": _VENTANA, "limite": limite, **_lugares(despues, None)}
+        filas = self._session.execute(text(sql), {**self._valores, **valores}).all()
+        fin = filas.pop() if filas and filas[-1].es_fin else None
+        return [_fila(r) for r in filas], None if fin is None else Lugar(fin.clave, fin.cliente_id)
 
-    def _fin_de(self, nula: bool, despues: Lugar | None, ventana: int) -> Lugar | None:
-        """The last entry of a window; None when the index ends in it."""
-        fila = self._session.execute(
-            text(
-                f"SELECT {self._orden.clave} AS clave, cliente_id FROM cartera"
-                f" WHERE {self._donde(nula, despues, None)} ORDER BY {self._por('')} OFFSET :salto LIMIT 1"
-            ),
-            {**self._valores, **_lugares(despues, None), "salto": ventana - 1},
-        ).one_or_none()
-        return None if fila is None else Lugar(fila.clave, fila.cliente_id)
+    def _recorrer(
+        self, nula: bool, despues: Lugar | None, limite: int, hasta: Lugar | None = None
+    ) -> list[FilaDeCartera]:
+        """The first hits along the order's index."""
+        sql = (
+            "SELECT v.cliente_id, v.clave, k.saldo_timbres, k.saldo_puntos, k.ultima_compra FROM"
+            f" ({self._halladas(f'({self._entradas(nula, despues, hasta)})')}) v"
+            f" JOIN cartera k ON k.cliente_id = v.cliente_id ORDER BY {self._por('v.', 'clave')}"
+        )
+        return self._filas(sql, {"ventana": _RESTO, "limite": limite, **_lugares(despues, hasta)})
+
+    def _entradas(self, nula: bool, despues: Lugar | None, hasta: Lugar | None) -> str:
+        """Entries of the order's index. The limit keeps the planner from another one."""
+        return (
+            f"SELECT cliente_id, {self._orden.clave} AS clave, {', '.join(_SOMBRA)} FROM cartera"
+            f" WHERE {self._donde(nula, despues, hasta)} ORDER BY {self._por('')} LIMIT :ventana"
+        )
+
+    def _halladas(self, entradas: str) -> str:
+        """Those of the entries that match, the first ones."""
+        juntar = " JOIN cartera k ON k.cliente_id = v.cliente_id" if self._fila else ""
+        return (
+            f"SELECT v.cliente_id, v.clave FROM {entradas} v{juntar}{self._con_texto()}"
+            f"{_y(self._indice + self._fila + self._en(_ENTERO))} ORDER BY {self._por('v.', 'clave')} LIMIT :limite"
+        )
 
     def _por_inicios(self, despues: Lugar, limite: int) -> list[FilaDeCartera]:
         """The first by name of those that begin with something looked for."""
