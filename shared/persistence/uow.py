@@ -7,7 +7,8 @@ transaction, and the relay publishes them afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Generic, TypeVar
@@ -140,6 +141,18 @@ class UnitOfWork(Generic[R]):
         evento = AUDITORIA[accion.partition(".")[0]]
         for uno in asientos:
             self.publish(evento, uno)
+
+    @contextmanager
+    def todo_o_nada(self) -> Iterator[None]:
+        """A savepoint: when what is done inside raises, it is undone, what it told included, and the rest stays."""
+        contados, nota = len(self._events), self._nota
+        try:
+            with self.session.begin_nested():
+                yield
+        except BaseException:
+            del self._events[contados:]
+            self._nota = nota
+            raise
 
     def commit(self) -> None:
         """Write the events and commit; then wake the relay."""

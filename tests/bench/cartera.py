@@ -1,7 +1,8 @@
 """`python -m tests.bench.cartera URL …`: searches of a large CM beside the same ones of one with 10,000 clientes.
 
-The database is one that `tests/bench/cartera.sql` filled (as a superuser; the URL is the service's role). Every search × order is timed on its first page and from the
-middle of the order, statements and round trips of one connection together; the report keeps EXPLAIN of each search.
+The database is one that `tests/bench/cartera.sql` filled, as a superuser; the URL is the service's role. Every search ×
+order is timed on its first page and from the middle of the order, statements and round trips of one connection together;
+the report keeps EXPLAIN of each search.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from services.clientes.repository import Repositorio
-from services.clientes.use_cases import altas, conversiones
+from services.clientes.use_cases import altas, conversiones, distribuidores
 from shared.contracts import clientes as c
 from shared.contracts.eventos import CLIENTE_CONVERTIDO, CUENTA_MAESTRA_CREADA
 from shared.errors import Codigo, DomainError
@@ -240,6 +240,8 @@ def test_lo_que_se_rechaza_en_la_pagina(engine: Engine, cm: UUID, llave: c.Llave
         ({"rfc": "XAXX010101000"}, Codigo.DATOS_INVALIDOS),
         ({"movil": "+1"}, Codigo.DATOS_INVALIDOS),
         ({"nombre": "   "}, Codigo.DATOS_INVALIDOS),
+        ({"nombre": "Timbres\x07"}, Codigo.DATOS_INVALIDOS),
+        ({"titular": "Ana\x92"}, Codigo.DATOS_INVALIDOS),
     ]
     for datos, codigo in casos:
         assert rechazo(lambda datos=datos: pedir(engine, llave.llave, **datos)).code is codigo  # type: ignore[misc]
@@ -249,6 +251,23 @@ def test_lo_que_se_rechaza_en_la_pagina(engine: Engine, cm: UUID, llave: c.Llave
     assert cerrada.code is Codigo.CONFLICTO
     assert "MKL" not in cerrada.detail
     assert correos(engine) == []
+
+
+def test_de_lo_que_se_rechaza_a_medias_no_queda_nada(
+    engine: Engine, llave: c.LlavePublica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asked gets a mail that says that nothing was created: so it is, and what was told of it is not told."""
+
+    def a_medias(*_: Any) -> None:
+        raise DomainError(Codigo.DATOS_INVALIDOS, "El correo no se puede escribir.")
+
+    antes = filas(engine, "SELECT evento FROM outbox")
+    monkeypatch.setattr(distribuidores, "enviar_confirmacion", a_medias)
+    pedir(engine, llave.llave)
+    assert filas(engine, "SELECT 1 FROM cuentas_maestras WHERE estado = 'sin_validar'") == []
+    assert filas(engine, "SELECT 1 FROM altas") == filas(engine, "SELECT 1 FROM tokens") == []
+    assert filas(engine, "SELECT evento FROM outbox") == antes
+    assert len(correos(engine)) == 1
 
 
 def test_el_formulario_trae_un_boleto_de_su_llave(engine: Engine, cm: UUID) -> None:

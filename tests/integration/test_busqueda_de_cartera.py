@@ -222,12 +222,14 @@ def test_una_cti_que_se_apunta_mientras_se_edita_a_su_cliente_se_halla(engine: E
 def test_las_busquedas_usan_sus_indices_tras_el_muro(engine: Engine) -> None:
     """No trigram index serves behind a policy: whoever walls these tables makes every search read all of a CM."""
     sembrar(engine, 1001, 1100)
-    planes = []
+    planes: list[str] = []
     with UnitOfWork(engine, Repositorio) as uow:
         uow.session.execute(text("SET LOCAL enable_seqscan = off"))
         for tabla, columna in (("cartera_inicios", "inicio"), ("cartera_texto", "resto")):
-            plan = uow.session.scalars(text(f"EXPLAIN SELECT 1 FROM {tabla} WHERE {columna} LIKE '%itzel%'"))
-            planes.append("\n".join(plan))
+            lineas = uow.session.scalars(
+                text(f"EXPLAIN SELECT 1 FROM {tabla} WHERE {columna} LIKE '%itzel%'")
+            )
+            planes.append("\n".join(lineas))
     for plan in planes:
         assert re.search(r"Index Cond: .*~~", plan), plan
 

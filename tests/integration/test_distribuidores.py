@@ -312,8 +312,16 @@ def test_el_padre_renueva_a_la_vencida_con_sus_puntos(saga: Mundo) -> None:
     assert saga.estado(saga.cm) == "vencido"
     renovada = saga.renovar(saga.cm, saga.raiz)
     saga.entregar()
+    # What the parent's wallet held is the parent's: the one it would have paid for reads only that it could not.
     sin = saga.renovacion(saga.cm)
-    assert (sin.id, sin.estado, sin.faltan) == (renovada.id, "rechazada", CUOTA)
+    assert (sin.id, sin.estado, sin.faltan) == (renovada.id, "rechazada", None)
+    assert sin.motivo is not None
+    assert not any(letra.isdigit() for letra in sin.motivo)
+    vista = saga.correr(
+        red.obtener, c.ObtenerDistribuidor(cuenta_id=saga.raiz, distribuidor_id=saga.cm)
+    ).renovacion
+    assert (vista.id, vista.faltan) == (renovada.id, CUOTA)
+    assert "tiene 0.00" in vista.motivo
     assert saga.estado(saga.cm) == "vencido"
     saga.acreditar(saga.raiz, str(CUOTA))
     saga.renovar(saga.cm, saga.raiz)

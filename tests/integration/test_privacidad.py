@@ -75,6 +75,7 @@ def test_de_un_perfil_suprimido_no_queda_nada(mundo: Mundo) -> None:
     )
     llamar(mundo, c.ASIGNAR_PERFIL_PRINCIPAL, perfil_principal.asignar_perfil_principal, asignar)
     pendiente = mundo.alta(correo=CORREO, titular=NOMBRE)
+    assert mundo.leer("SELECT 1 FROM tokens WHERE sujeto = :s", s=str(pendiente)) == [(1,)]
     # One that was invited with another móvil: its correo is in the invitation, its token and the answer.
     titular = mundo.leer("SELECT perfil_id FROM usuarios WHERE cuenta_id = :c", c=mundo.cm)[0][0]
     invitar = c.AdmitirUsuario(
@@ -137,6 +138,7 @@ def test_de_un_perfil_suprimido_no_queda_nada(mundo: Mundo) -> None:
     ]
     assert mundo.leer("SELECT perfil_principal_id FROM clientes WHERE nic = :n", n=suyo.nic) == [(None,)]
     assert mundo.estado(pendiente) == "sin_validar"
+    assert mundo.leer("SELECT 1 FROM tokens WHERE sujeto = :s", s=str(pendiente)) == []
     assert mundo.leer("SELECT version, origen_ip FROM consentimientos WHERE perfil_id = :p", p=perfil_id) == [
         (1, "")
     ]

@@ -20,6 +20,7 @@ from services.clientes.domain.correos import (
     Mensaje,
     Transporte,
     cabecera_valida,
+    en_cabecera,
     proximo_intento,
 )
 from services.clientes.domain.cuentas import (
@@ -153,6 +154,7 @@ __all__ = [
     "demasiadas_llaves",
     "demasiados_intentos",
     "dispositivo_de",
+    "en_cabecera",
     "enlace_vencido",
     "es_de_aplicacion",
     "escribir_llave",

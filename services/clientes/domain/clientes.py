@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -42,11 +43,18 @@ class ClienteGuardado:
     suprimido_en: datetime | None = None
 
 
+def con_control(texto: str) -> bool:
+    """Whether a text has control characters, line separators or halves of a character: nothing that people write."""
+    return any(unicodedata.category(letra) in ("Cc", "Zl", "Zp", "Cs") for letra in texto)
+
+
 def texto_requerido(texto: str, campo: str) -> str:
     """Without spaces around; refused when nothing is left."""
     limpio = " ".join(texto.split())
     if not limpio:
         raise campo_invalido(campo, "Escriba el nombre.")
+    if con_control(limpio):
+        raise campo_invalido(campo, "El nombre tiene caracteres que no se ven. Bórrelo y escríbalo de nuevo.")
     return limpio
 
 

@@ -19,7 +19,7 @@ from services.clientes.domain.catalogos import (
     codigo_es_de,
     estado,
 )
-from services.clientes.domain.clientes import ClienteGuardado, precio_unitario
+from services.clientes.domain.clientes import ClienteGuardado, con_control, precio_unitario
 from shared.errors import Codigo, DomainError
 from shared.rfc import digito_correcto, es_persona_fisica, validar_rfc
 
@@ -191,7 +191,7 @@ def _texto(ficha: Ficha, nombre: str, campo: str, valor: str) -> str | None:
     if len(limpio) > largo:
         ficha.errores[nombre] = f"Escriba a lo más {largo:,} caracteres."
         return None
-    if _no_admitidos(limpio):
+    if _no_admitidos(limpio) or (campo == "nombre" and con_control(limpio)):
         ficha.errores[nombre] = "El texto tiene caracteres que no se admiten."
         return None
     regla = _REGLAS.get(campo)

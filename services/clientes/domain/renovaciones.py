@@ -71,6 +71,11 @@ class RenovacionGuardada:
     resuelta_en: datetime | None
     devolucion_en: datetime | None
 
+    @property
+    def sin_cobro(self) -> bool:
+        """Whether puntos refused the charge: `motivo` and `faltan` then tell what is in the payer's wallet."""
+        return self.estado == EstadoRenovacion.RECHAZADA and self.devolucion_en is None
+
 
 def contratos_por_renovar(contratos: list[Capacidad], vence_en: datetime, ahora: datetime) -> list[Capacidad]:
     """Those that live as long as the CM does, or are in force today: contracts end with the CM, and go on with it.

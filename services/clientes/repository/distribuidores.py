@@ -152,7 +152,9 @@ class Distribuidores(Base):
 
     def perfil_confirmado(self, correo: str) -> PerfilGuardado | None:
         """The confirmed perfil with that correo, locked: nobody else decides on what it administers meanwhile."""
-        consulta = select(tabla(Perfil)).where(Perfil.correo == correo, Perfil.confirmado_en.is_not(None))
+        consulta = select(tabla(Perfil)).where(
+            Perfil.correo == correo, Perfil.confirmado_en.is_not(None), Perfil.suprimido_en.is_(None)
+        )
         return self.una(PerfilGuardado, consulta.with_for_update())
 
     def titular_de(self, cuenta_id: UUID) -> PerfilGuardado | None:

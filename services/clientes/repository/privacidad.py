@@ -77,6 +77,11 @@ _DE_PERFIL = tuple(
         "DELETE FROM conocidos WHERE perfil_id = :perfil_id",
         "DELETE FROM sesiones WHERE perfil_id = :perfil_id",
         "DELETE FROM tokens WHERE sujeto = :sujeto OR datos ->> 'correo' = :correo",
+        # Links to CMs that wait for it: whoever finds one in a mailbox does not become this person.
+        (
+            "DELETE FROM tokens WHERE proposito = 'alta_distribuidor' AND sujeto IN (SELECT cuenta_id::text"
+            " FROM cuentas_maestras WHERE correo = :correo AND estado = 'sin_validar')"
+        ),
         "DELETE FROM invitaciones WHERE correo = :correo",
         "UPDATE consentimientos SET origen_ip = '' WHERE perfil_id = :perfil_id",
         "DELETE FROM correos WHERE para = :correo",

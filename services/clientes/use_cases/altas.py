@@ -137,9 +137,11 @@ def solicitar_alta(uow: Uow, p: c.SolicitarAlta) -> c.AltaRecibida:
     if espera is not None and uow.ahora < reglas.otro_correo_desde(*espera):
         return recibida
     try:
-        nueva = distribuidores.abrir(
-            uow, padre.cuenta_id, datos, Origen.EXTERNA if llave else Origen.INSCRIPCION
-        )
+        # Half of it was done before whatever was refused.
+        with uow.todo_o_nada():
+            nueva = distribuidores.abrir(
+                uow, padre.cuenta_id, datos, Origen.EXTERNA if llave else Origen.INSCRIPCION
+            )
     except DomainError as error:
         if error.code in _DEL_PADRE:
             raise reglas.altas_cerradas() from error

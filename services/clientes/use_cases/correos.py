@@ -50,7 +50,7 @@ def escribir(uow: Uow, para: str, mensaje: Mensaje, clave: str, *, efimero: bool
         CorreoEscrito(
             clave=clave,
             para=domain.cabecera_valida(para, "correo"),
-            asunto=domain.cabecera_valida(mensaje.asunto, "asunto"),
+            asunto=domain.en_cabecera(mensaje.asunto),
             texto=plantilla.en_texto(mensaje),
             html=plantilla.en_html(mensaje),
             secreto=not mensaje.sin_secretos,

@@ -83,7 +83,7 @@ def obtener(uow: Uow, p: c.ObtenerDistribuidor) -> c.DetalleDistribuidor:
     return c.DetalleDistribuidor(
         distribuidor=distribuidor,
         historia=[c.CambioDeEstado(**asdict(x)) for x in uow.repo.historia(p.distribuidor_id, HISTORIA)],
-        renovacion=None if renovacion is None else renovaciones.publica(renovacion),
+        renovacion=None if renovacion is None else renovaciones.publica(renovacion, p.cuenta_id),
     )
 
 

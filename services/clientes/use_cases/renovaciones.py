@@ -106,7 +106,7 @@ def renovar(uow: Uow, p: c.RenovarCuenta) -> c.Renovacion:
         despues={"renovacion_id": nueva.id, "estado": nueva.estado, "total": total},
     )
     crash_point("renovacion.al_solicitar")
-    return publica(nueva)
+    return publica(nueva, p.cuenta_id)
 
 
 def resolver_renovacion(uow: Uow, e: ev.CobroResuelto) -> None:
@@ -152,7 +152,7 @@ def listar(uow: Uow, p: c.ListarRenovaciones) -> c.PaginaRenovaciones:
     filas = uow.repo.pagina_de_renovaciones(p.cuenta_id, pagination.posicion(p.cursor), p.limite + 1)
     pagina = filas[: p.limite]
     return c.PaginaRenovaciones(
-        datos=[publica(f) for f in pagina],
+        datos=[publica(f, p.cuenta_id) for f in pagina],
         siguiente=Posicion(pagina[-1].solicitada_en, pagina[-1].id).cursor()
         if len(filas) > p.limite
         else None,
@@ -189,8 +189,10 @@ def anotar_mkl(uow: Uow, e: ev.MklContratada) -> None:
     )
 
 
-def publica(renovacion: RenovacionGuardada) -> c.Renovacion:
-    """As its payer and its CM see it."""
+def publica(renovacion: RenovacionGuardada, lector: UUID) -> c.Renovacion:
+    """As the CM `lector` sees it: what the payer's wallet held is the payer's alone."""
+    if lector != renovacion.paga_id and renovacion.sin_cobro:
+        renovacion = replace(renovacion, motivo=_SIN_COBRO, faltan=None)
     datos = asdict(renovacion)
     del datos["actor"], datos["caduca_en"], datos["conceptos"]
     return c.Renovacion(
@@ -207,6 +209,7 @@ def publica(renovacion: RenovacionGuardada) -> c.Renovacion:
     )
 
 
+_SIN_COBRO = "Quien pidió la renovación no pudo pagarla. Acuerden quién la paga y pídanla de nuevo."
 _TARDE = "No se pudo cobrar en 24 horas. Pídala de nuevo; si el cobro llega después, se devuelve."
 
 

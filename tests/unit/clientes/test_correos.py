@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from services.clientes.domain import Boton, Mensaje, cabecera_valida, proximo_intento
+from services.clientes.domain import Boton, Mensaje, cabecera_valida, en_cabecera, proximo_intento
 from services.clientes.domain.correos import INTENTOS
 from services.clientes.mensajes import plantilla
 from shared.errors import DomainError
@@ -32,6 +32,7 @@ def test_eight_tries_within_a_day_each_later_than_the_one_before() -> None:
 def test_what_could_break_a_header_is_refused(malo: str) -> None:
     with pytest.raises(DomainError):
         cabecera_valida(malo, "asunto")
+    assert en_cabecera(f"CM «{malo}»").isprintable()
     assert cabecera_valida("Señora Núñez, «sí» 👍", "asunto")
 
 
