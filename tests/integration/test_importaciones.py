@@ -249,6 +249,29 @@ def test_duplicates_are_made_left_out_or_updated(cartera: Cartera) -> None:
     assert "Varios clientes" in (cartera.importar(filas, duplicados="actualizar")[1][0].mensaje or "")
 
 
+@pytest.mark.parametrize("pieza", [1, 9])
+def test_a_row_finds_who_an_earlier_one_gave_its_rfc(cartera: Cartera, pieza: int) -> None:
+    """In one piece as in several: an RFC is whose it is after the rows before, and no row's data are lost."""
+    uno = cartera.crear("Uno", rfc="EKU9003173C9")
+    nombres = ("nic", "nombre", "rfc", "correo")
+    filas = [
+        (str(uno.nic), "Uno", "IIA040805DZ4", ""),
+        ("", "Uno, otra vez", "IIA040805DZ4", "uno@x.mx"),
+        ("", "Quien tiene ahora aquel RFC", "EKU9003173C9", ""),
+    ]
+    opciones: dict[str, Any] = {"actualizar": True, "duplicados": "actualizar"}
+    simulada, _ = cartera.importar(filas, nombres, pieza, simular=True, **opciones)
+    hecha, reporte = cartera.importar(filas, nombres, pieza, **opciones)
+    assert [r.resultado for r in reporte] == ["actualizado", "actualizado", "creado"]
+    assert (hecha.creadas, hecha.actualizadas, hecha.rechazadas) == (1, 2, 0)
+    if pieza == 9:
+        assert (simulada.creadas, simulada.actualizadas) == (1, 2)
+    assert [(x.nombre, x.rfc, x.correo) for x in cartera.clientes()] == [
+        ("Uno, otra vez", "IIA040805DZ4", "uno@x.mx"),
+        ("Quien tiene ahora aquel RFC", "EKU9003173C9", None),
+    ]
+
+
 def test_cancelled_midway_and_of_others(cartera: Cartera) -> None:
     importacion = cartera.anunciar(FILAS, CABECERA, 2)
     assert cartera.avanzar()

@@ -110,6 +110,7 @@ class Planeador:
         self._conocidos = conocidos
         self._plantilla = plantilla
         self._nuevos_por_rfc: dict[str, int] = {}
+        self._cambiados_a_rfc: dict[str, list[int]] = {}
         self.plan = Plan()
 
     def fila(self, leida: FilaLeida) -> None:
@@ -131,7 +132,7 @@ class Planeador:
             return _rechazo(leida, {"nombre": "Escriba el nombre del cliente."})
         rfc = leida.datos.get("rfc")
         linea = self._conocidos.lineas_de_rfc.get(rfc) if rfc else None
-        nics = self._conocidos.por_rfc.get(rfc, []) if rfc else []
+        nics = self._nics_con(rfc) if rfc else []
         if rfc is None or (linea is None and not nics):
             return self._crear(leida)
         return self._repetido(leida, rfc, linea, nics)
@@ -155,6 +156,17 @@ class Planeador:
             return _rechazo(leida, {"nombre": "El nombre no se puede vaciar."})
         return self._actualizar(leida, self.plan.cambiados.get(nic, guardado))
 
+    def _nics_con(self, rfc: str) -> list[int]:
+        """Those who have the RFC after the rows before: one may have given it to them, or taken it."""
+        cambiados = self.plan.cambiados
+        de_antes = [
+            n for n in self._conocidos.por_rfc.get(rfc, []) if n not in cambiados or cambiados[n].rfc == rfc
+        ]
+        ahora = [
+            n for n in self._cambiados_a_rfc.get(rfc, []) if cambiados[n].rfc == rfc and n not in de_antes
+        ]
+        return de_antes + ahora
+
     def _repetido(self, leida: FilaLeida, rfc: str, linea: int | None, nics: list[int]) -> Resultado:
         donde = f"en la línea {linea} de este archivo" if linea else f"en su cartera (NIC {nics[0]})"
         if self._importacion.duplicados == "crear":
@@ -177,13 +189,18 @@ class Planeador:
                 leida, {"rfc": f"Varios clientes tienen este RFC (NIC {lista}). Indique cuál con su NIC."}
             )
         if nics:
-            guardado = self._conocidos.por_nic[nics[0]]
-            return self._actualizar(leida, self.plan.cambiados.get(nics[0], guardado))
+            cambiado = self.plan.cambiados.get(nics[0])
+            return self._actualizar(leida, cambiado or self._conocidos.por_nic[nics[0]])
         return self._actualizar_nuevo(leida, rfc)
 
     def _actualizar_nuevo(self, leida: FilaLeida, rfc: str) -> Resultado:
-        """The cliente that an earlier row makes: in this piece, or in one that was only simulated."""
+        """The cliente that an earlier row makes: in this piece, or in one that was only simulated.
+
+        In one that was worked on it would be known; if it is not, it has changed since, and this row is a new one.
+        """
         lugar = self._nuevos_por_rfc.get(rfc)
+        if lugar is None and not self._importacion.simular:
+            return self._crear(leida)
         if lugar is None:
             return Resultado(leida.linea, "actualizado", None, rfc)
         antes = self.plan.nuevos[lugar]
@@ -196,6 +213,8 @@ class Planeador:
         despues = replace(guardado, **cambios)
         if cambios:
             self.plan.cambiados[guardado.nic] = despues
+        if despues.rfc and despues.rfc != guardado.rfc:
+            self._cambiados_a_rfc.setdefault(despues.rfc, []).append(guardado.nic)
         return Resultado(
             leida.linea,
             "actualizado" if cambios else "sin_cambios",
