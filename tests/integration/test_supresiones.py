@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import MagicMock
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,6 +13,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
 from services.clientes.domain import vigencia
+from services.clientes.service.distribuidores import Distribuidores
 from services.clientes.use_cases import (
     avisos,
     clasificacion,
@@ -19,7 +21,9 @@ from services.clientes.use_cases import (
     importaciones,
     privacidad,
     red,
+    renovaciones,
     usuarios,
+    vida,
 )
 from services.facturacion import use_cases as facturacion
 from services.facturacion.repository import Repositorio as RepositorioFacturacion
@@ -159,6 +163,54 @@ def test_de_una_cuenta_eliminada_no_queda_nada(mundo: Mundo) -> None:
         "perfiles.correo", "perfiles.movil", "perfiles.nombre",
     }  # fmt: skip
     suprimir(mundo, UUID(str(perfil)))
+
+
+def test_los_informes_de_una_cuenta_eliminada_se_borran_por_partes(
+    mundo: Mundo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of millions of rows no transaction deletes all: the removal waits until they are few."""
+    monkeypatch.setattr(vida, "FILAS", 2)
+    cuenta = mundo.alta(correo="nona@distrib.mx")
+    mundo.cambiar(cuenta, "cancelacion")
+    with mundo.clientes.begin() as conexion:
+        conexion.execute(
+            text(
+                "WITH i AS (INSERT INTO importaciones (id, cuenta_id, estado, simular, actualizar, duplicados, columnas,"
+                " filas, piezas, creada_en) VALUES (gen_random_uuid(), :c, 'recibida', false, false, 'crear', '{nombre}',"
+                " 5, 1, now()) RETURNING id, cuenta_id)"
+                " INSERT INTO importaciones_filas (importacion_id, cuenta_id, linea, resultado) SELECT i.id, i.cuenta_id, n,"
+                " 'creado' FROM i, generate_series(2, 6) n"
+            ),
+            {"c": cuenta},
+        )
+    despues = vigencia.inicio_del_dia(vigencia.dia_en_mexico(datetime.now(UTC)) + timedelta(days=31))
+    for quedan in (3, 1):
+        assert mundo.vigilar(despues) == vida.LOTE
+        assert mundo.leer("SELECT count(*) FROM importaciones_filas") == [(quedan,)]
+        assert mundo.estado(cuenta) == "cancelado"
+    assert mundo.vigilar(despues) == 1
+    assert mundo.leer("SELECT count(*) FROM importaciones_filas") == [(0,)]
+    assert mundo.estado(cuenta) == "eliminado"
+
+
+def test_lo_que_no_se_puede_hacer_no_detiene_a_lo_demas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each thing that time brings about has a transaction of its own."""
+    hechas: list[str] = []
+
+    def rota(uow: Any, ahora: datetime) -> int:
+        raise RuntimeError("no cabe en ocho segundos")
+
+    def sana(uow: Any, ahora: datetime) -> int:
+        hechas.append("sana")
+        return 0
+
+    monkeypatch.setattr(vida, "TURNOS", (rota, sana))
+    monkeypatch.setattr(renovaciones, "vigilar_cobros", sana)
+    servicio = Distribuidores()
+    servicio.bus = MagicMock()
+    servicio.vigilar_cuentas()
+    assert hechas == ["sana", "sana"]
+    assert servicio.bus.uow.return_value.__enter__.return_value.commit.call_count == 2
 
 
 def dejar_rastros(mundo: Mundo, cuenta: UUID, perfil: UUID) -> None:

@@ -141,6 +141,11 @@ _PROPIOS = text(
     "SELECT c.cliente_id, c.nic, c.cuenta_id, c.rfc FROM conversiones v JOIN clientes c USING (cliente_id)"
     " WHERE v.distribuidor_id = ANY(:ids) AND c.suprimido_en IS NULL ORDER BY c.cliente_id FOR UPDATE OF c"
 )
+_FILAS_IMPORTADAS = text(
+    "DELETE FROM importaciones_filas WHERE (importacion_id, linea) IN (SELECT f.importacion_id, f.linea"
+    " FROM importaciones i JOIN importaciones_filas f ON f.importacion_id = i.id WHERE i.cuenta_id = ANY(:ids)"
+    " LIMIT :limite)"
+)
 _DE_CUENTAS = tuple(
     text(sql)
     for sql in (
@@ -149,10 +154,7 @@ _DE_CUENTAS = tuple(
         "DELETE FROM tokens WHERE sujeto = ANY(CAST(:ids AS text[]))",
         "DELETE FROM correos WHERE para = ANY(CAST(:correos AS text[]))",
         "DELETE FROM avisos_por_correo WHERE cuenta_id = ANY(:ids)",
-        (
-            "DELETE FROM importaciones_filas f USING importaciones i"
-            " WHERE f.importacion_id = i.id AND i.cuenta_id = ANY(:ids)"
-        ),
+        "DELETE FROM importaciones_filas WHERE importacion_id IN (SELECT id FROM importaciones WHERE cuenta_id = ANY(:ids))",
         "DELETE FROM importaciones WHERE cuenta_id = ANY(:ids)",
         (
             "UPDATE estados_de_cuenta_maestra SET motivo = '(suprimido)'"
@@ -284,6 +286,11 @@ class Privacidad(Base):
         datos = {"ids": list(ids), "correos": list(correos), "ahora": ahora}
         for sql in _DE_CUENTAS:
             self.session.execute(sql, datos)
+
+    def borrar_filas_importadas(self, ids: Sequence[UUID], limite: int) -> int:
+        """Delete so many rows of the reports of these CMs' imports; how many there were."""
+        hecho = self.session.execute(_FILAS_IMPORTADAS, {"ids": list(ids), "limite": limite})
+        return int(hecho.rowcount)  # type: ignore[attr-defined]
 
     def olvidar_correos_sobre(self, que: Sequence[str]) -> None:
         """Delete mails to whomever about these (`cuenta:<id>`): those whose key begins so."""

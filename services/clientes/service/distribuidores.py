@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -95,16 +97,16 @@ class Distribuidores:
 
     @timer(interval=5)
     def vigilar_cuentas(self) -> None:
-        try:
-            while self._vigilar() >= vida.LOTE:
-                pass
-        except Exception as exc:  # noqa: BLE001
-            # Nothing is lost: what is due stays due for the next turn.
-            log.warning("vigilancia_fallida", error=str(exc))
+        for turno in (*vida.TURNOS, renovaciones.vigilar_cobros):
+            try:
+                while self._vigilar(turno) >= vida.LOTE:
+                    pass
+            except Exception as exc:  # noqa: BLE001
+                # Nothing is lost: what is due stays due for the next turn, and the others have theirs now.
+                log.warning("vigilancia_fallida", turno=turno.__name__, error=str(exc))
 
-    def _vigilar(self) -> int:
+    def _vigilar(self, turno: Callable[[Any, datetime], int]) -> int:
         with self.bus.uow() as uow:
-            hechas = vida.vigilar(uow, uow.ahora)
-            hechas += renovaciones.vigilar_cobros(uow, uow.ahora)
+            hechas = turno(uow, uow.ahora)
             uow.commit()
         return hechas

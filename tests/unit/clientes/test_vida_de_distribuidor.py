@@ -151,6 +151,9 @@ class Repositorio(RepositorioFalso):
 
     def borrar_rastro_de_cuentas(self, *_: Any) -> None: ...
 
+    def borrar_filas_importadas(self, *_: Any) -> int:
+        return 0
+
     def olvidar_correos_sobre(self, _: Any) -> None: ...
 
     def limpiar_respuestas(self, *_: Any) -> None: ...
