@@ -172,10 +172,16 @@ def cobrar(uow: UnitOfWork[Repositorio], e: CobroSolicitado) -> None:
 
 
 def devolver(uow: UnitOfWork[Repositorio], e: CobroDevuelto) -> None:
-    """Give a charge back, once. One that was refused, or given back before, moves nothing."""
+    """Give a charge back, once. One that was refused, or given back before, moves nothing.
+
+    One that nobody waits for any more and has not come is noted as refused, so that it charges nothing when it comes.
+    """
     monedero = _monedero_cm(uow, e.cuenta_id)
     uow.repo.libro.tomar([monedero.libro_id])
     cargo = uow.repo.tomar_cargo(e.cargo_id)
+    if cargo is None and e.puntos is not None:
+        _negar(uow, e, domain.unidades_a_mover(e.puntos))
+        return
     if cargo is None:
         raise no_encontrado("el cargo que se devuelve")
     if cargo.estado != EstadoCargo.COBRADO:
@@ -262,6 +268,21 @@ def _resolver(uow: UnitOfWork[Repositorio], e: CobroSolicitado, monedero: domain
     if not uow.repo.abrir_cargo(cargo, uow.ahora):
         raise DomainError(Codigo.CONFLICTO, f"El cargo {cargo.id} ya existe en otra cuenta.")
     return cargo
+
+
+def _negar(uow: UnitOfWork[Repositorio], e: CobroDevuelto, unidades: int) -> None:
+    cargo = Cargo(
+        id=e.cargo_id,
+        cuenta_id=e.cuenta_id,
+        concepto=e.concepto,
+        referencia=e.referencia,
+        unidades=unidades,
+        estado=EstadoCargo.RECHAZADO,
+        motivo=e.motivo,
+        faltan=None,
+    )
+    if not uow.repo.abrir_cargo(cargo, uow.ahora):
+        raise DomainError(Codigo.CONFLICTO, f"El cargo {cargo.id} ya existe en otra cuenta.")
 
 
 def _mover(uow: UnitOfWork[Repositorio], movimiento: Transferencia, puntos: Decimal) -> None:

@@ -204,11 +204,18 @@ class CobroResuelto:
 
 @dataclass(frozen=True, kw_only=True)
 class CobroDevuelto:
-    """What was paid with this charge can't be given: puntos gives it back, once."""
+    """What was paid with this charge can't be given: puntos gives it back, once.
+
+    `puntos`, `concepto` and `referencia` are those of a charge that nobody answered in time: one that puntos has not met
+    yet is refused from now on, whenever it comes.
+    """
 
     cargo_id: UUID
     cuenta_id: UUID
     motivo: str
+    puntos: Decimal | None = None
+    concepto: str = ""
+    referencia: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -362,6 +362,18 @@ def test_un_cobro_que_llega_tarde_se_devuelve(saga: Mundo) -> None:
     assert saga.renovacion(saga.cm).estado == "aplicada"
 
 
+def test_un_cobro_cuya_respuesta_se_perdio_se_devuelve(saga: Mundo) -> None:
+    """puntos charged, and its answer never came: it lies among the dead letters."""
+    saga.acreditar(saga.cm, str(CUOTA))
+    saga.renovar(saga.cm)
+    saga.entregar("clientes.cobro_solicitado_v1")
+    assert saga.saldo(saga.cm) == 0
+    assert saga.perder("puntos.cobro_resuelto_v1") == 2
+    saga.correr(renovaciones.vigilar_cobros, datetime.now(UTC) + timedelta(hours=25))
+    saga.entregar()
+    assert (saga.saldo(saga.cm), saga.renovacion(saga.cm).estado) == (CUOTA, "caducada")
+
+
 def test_la_suspendida_renueva_y_sigue_suspendida(saga: Mundo) -> None:
     saga.acreditar(saga.cm, str(CUOTA))
     saga.cambiar(saga.cm, "suspension")

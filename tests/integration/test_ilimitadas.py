@@ -107,6 +107,17 @@ def test_a_cancelled_request_gets_its_charge_back(mundo: Mundo) -> None:
     assert (mundo.saldo(), mundo.fila().vigente_hasta) == (Decimal("3000.00"), None)
 
 
+def test_a_charge_whose_answer_is_lost_is_given_back(mundo: Mundo) -> None:
+    mundo.acreditar("3000")
+    pedida = mundo.contratar()
+    mundo.entregar("timbrado.cobro_solicitado_v1")
+    assert mundo.saldo() == Decimal("600.00")
+    assert mundo.perder("puntos.cobro_resuelto_v1") > 0
+    mundo.vigilar(datetime.now(UTC) + timedelta(hours=25))
+    mundo.entregar()
+    assert (mundo.ver(pedida).estado, mundo.saldo()) == ("caducada", Decimal("3000.00"))
+
+
 def test_a_cancellation_and_a_charge_that_cross_end_in_one_of_both(mundo: Mundo) -> None:
     mundo.acreditar("24000")
     for _ in range(4):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -202,6 +203,29 @@ def test_a_charge_is_given_back_once(engine: Engine) -> None:
     with pytest.raises(DomainError) as caso:
         devolver(engine, uuid4())
     assert caso.value.code is Codigo.NO_ENCONTRADO
+
+
+def test_a_charge_that_nobody_waits_for_is_refused_when_it_comes(engine: Engine) -> None:
+    acreditar(engine, "100")
+    cargo = uuid4()
+    anulado = CobroDevuelto(
+        cargo_id=cargo,
+        cuenta_id=CM,
+        motivo="Nadie la cobró en 24 horas.",
+        puntos=Decimal("60"),
+        concepto="cti_ilimitada",
+    )
+    for _ in range(2):
+        correr(engine, use_cases.devolver, anulado)
+    cobrar(engine, "60", cargo)
+    assert saldo(engine) == Decimal("100.00")
+    [respuesta] = resueltos(engine)
+    assert (respuesta["cobrado"], respuesta["motivo"]) == (False, "Nadie la cobró en 24 horas.")
+    # One that was made is given back, as any other.
+    cobrado = uuid4()
+    cobrar(engine, "60", cobrado)
+    correr(engine, use_cases.devolver, replace(anulado, cargo_id=cobrado))
+    assert saldo(engine) == Decimal("100.00")
 
 
 def test_a_blocked_wallet_is_not_charged(engine: Engine) -> None:

@@ -137,11 +137,11 @@ def resolver_renovacion(uow: Uow, e: ev.CobroResuelto) -> None:
 
 
 def vigilar_cobros(uow: Uow, ahora: datetime) -> int:
-    """Give up what puntos has not answered in time; how many. A charge that comes later is given back."""
+    """Give up what puntos has not answered in time; how many. What was charged is given back: its answer may be lost."""
     caducas = uow.repo.renovaciones_caducas(ahora, LOTE)
     for renovacion in caducas:
         cuenta = cuenta_de(uow, renovacion.cuenta_id)
-        _terminar(uow, cuenta, renovacion, EstadoRenovacion.CADUCADA, _TARDE)
+        _anular(uow, _terminar(uow, cuenta, renovacion, EstadoRenovacion.CADUCADA, _TARDE), cuenta.nombre)
     if caducas:
         crash_point("renovacion.al_vigilar")
     return len(caducas)
@@ -275,6 +275,21 @@ def _terminar(
     mensaje = mensajes.no_renovada(cuenta.nombre, motivo)
     distribuidores.avisar(uow, pagadora, mensaje, f"no_renovada:{renovacion.id}", cuenta.cuenta_id)
     return terminada
+
+
+def _anular(uow: Uow, renovacion: RenovacionGuardada, referencia: str) -> None:
+    """Nobody waits for this charge any more: puntos gives it back if it was made, and won't make it if it was not."""
+    uow.publish(
+        ev.RENOVACION_COBRO_DEVUELTO,
+        ev.CobroDevuelto(
+            cargo_id=renovacion.id,
+            cuenta_id=renovacion.paga_id,
+            motivo=renovacion.motivo or renovacion.estado,
+            puntos=renovacion.total,
+            concepto=reglas.CONCEPTO,
+            referencia=referencia[:100],
+        ),
+    )
 
 
 def _devolver(uow: Uow, renovacion: RenovacionGuardada) -> None:

@@ -128,7 +128,7 @@ def resolver(uow: UnitOfWork[Repositorio], e: ev.CobroResuelto) -> None:
 
 
 def cancelar(uow: UnitOfWork[Repositorio], p: c.CancelarContratacion) -> c.Contratacion:
-    """Call off a request. If its charge is on the way it is given back when it arrives. Twice is harmless."""
+    """Call off a request. What was charged for it is given back. Twice is harmless."""
     contratacion = uow.repo.tomar_contratacion(p.contratacion_id)
     if contratacion is None or contratacion.cuenta_id != p.cuenta_id:
         raise no_encontrado("la contratación")
@@ -146,6 +146,7 @@ def cancelar(uow: UnitOfWork[Repositorio], p: c.CancelarContratacion) -> c.Contr
         resuelta_en=uow.ahora,
     )
     uow.repo.cambiar_contratacion(cancelada)
+    _anular(uow, cancelada)
     crash_point("ilimitada.al_cancelar")
     return _publica(cancelada)
 
@@ -203,6 +204,7 @@ def vigilar(uow: UnitOfWork[Repositorio], ahora: datetime) -> int:
     for contratacion in caducas:
         caducada = _caducada(contratacion, ahora)
         uow.repo.cambiar_contratacion(caducada)
+        _anular(uow, caducada)
         _avisar(uow, caducada, caducada.motivo or "")
     avisos = uow.repo.avisos_de_vigencia(ahora, LOTE)
     if avisos:
@@ -260,6 +262,21 @@ def _devolver(uow: UnitOfWork[Repositorio], contratacion: Contratacion) -> None:
         ),
     )
     crash_point("ilimitada.al_devolver")
+
+
+def _anular(uow: UnitOfWork[Repositorio], contratacion: Contratacion) -> None:
+    """Nobody waits for this charge any more: puntos gives it back if it was made, and won't make it if it was not."""
+    uow.publish(
+        ev.COBRO_DEVUELTO,
+        ev.CobroDevuelto(
+            cargo_id=contratacion.id,
+            cuenta_id=contratacion.cuenta_id,
+            motivo=contratacion.motivo or contratacion.estado,
+            puntos=contratacion.precio,
+            concepto=ilimitada.CONCEPTO,
+            referencia=contratacion.cti,
+        ),
+    )
 
 
 def _caducada(contratacion: Contratacion, ahora: datetime) -> Contratacion:
