@@ -151,6 +151,26 @@ def test_alta_de_distribuidor_en_el_portal(red: Red) -> None:
     assert csv.headers["Content-Type"].startswith("text/csv")
 
 
+def test_reenviar_a_otro_correo_cuando_se_escribio_mal(red: Red) -> None:
+    alta = red.dar_de_alta()
+    ruta = f"/v1/distribuidores/{alta['cuenta_id']}/reenvio"
+    perdido = enlace(red.sistema, alta["correo"], "Confirme su cuenta")
+    mal = red.cm.post(ruta, json={"correo": "sin arroba"})
+    assert (mal.status_code, set(mal.json()["errores"])) == (422, {"correo"})
+    bueno = f"bueno-{alta['correo']}"
+    r = red.cm.post(ruta, json={"correo": bueno})
+    assert (r.status_code, r.json()["correo"], r.json()["movil"]) == (200, bueno, alta["movil"]), r.text
+    viejo = requests.get(
+        f"{red.sistema.url}/v1/distribuidores/confirmaciones", params={"token": perdido}, timeout=30
+    )
+    assert viejo.status_code == 404
+    # Without a body it is only sent again.
+    antes = enlace(red.sistema, bueno, "Confirme su cuenta")
+    assert red.cm.post(ruta).json()["correo"] == bueno
+    hasta(lambda: enlace(red.sistema, bueno, "Confirme su cuenta") != antes)
+    assert red.confirmar({**alta, "correo": bueno})["estado"] == "sin_activar"
+
+
 def test_activar_una_cuenta(red: Red) -> None:
     alta = red.dar_de_alta()
     antes = red.actuar(alta, "activacion")

@@ -107,7 +107,10 @@ EN_PALABRAS: dict[Estado, str] = {
 }
 
 _QUE_HACER: dict[Estado, str] = {
-    Estado.SIN_VALIDAR: "Espere a que el distribuidor confirme desde su correo, reenvíele el correo o cancélela.",
+    Estado.SIN_VALIDAR: (
+        "Espere a que el distribuidor confirme desde su correo, reenvíeselo (si está mal escrito, con el correcto) o"
+        " cancélela."
+    ),
     Estado.SIN_ACTIVAR: "Puede activarla o cancelarla.",
     Estado.ACTIVO: "Puede suspenderla o renovarla; para cancelarla, suspéndala antes.",
     Estado.SUSPENDIDO: "Puede reactivarla, renovarla o cancelarla.",
@@ -125,6 +128,15 @@ class DatosDeAlta:
     correo: str
     movil: str
     rfc: str | None = None
+    titular_nombre: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Correccion:
+    """What a parent corrects of an alta that nobody has confirmed; None: as it was written."""
+
+    correo: str | None = None
+    movil: str | None = None
     titular_nombre: str | None = None
 
 
@@ -233,6 +245,24 @@ def exigir_hija(padre_id: UUID, cuenta: CuentaGuardada | None) -> CuentaGuardada
             Codigo.NO_ENCONTRADO, "No existe ese distribuidor. Revise el identificador e intente de nuevo."
         )
     return cuenta
+
+
+def contacto_de_quien_da_de_alta() -> DomainError:
+    """The new distributor is somebody else (manual: Alta de distribuidor en el portal)."""
+    return campo_invalido(
+        "correo",
+        "El correo y el móvil del nuevo distribuidor no pueden ser de quien administra la cuenta que lo da de alta."
+        " Use los del distribuidor.",
+    )
+
+
+def ya_espera_otra(espera: CuentaGuardada | None) -> DomainError:
+    """Of one correo, one alta waits at a time under one parent."""
+    return DomainError(
+        Codigo.CONFLICTO,
+        "Ya hay una cuenta sin validar con ese correo. Reenvíele el correo de confirmación, o cancélela.",
+        datos={} if espera is None else {"cuenta_id": str(espera.cuenta_id)},
+    )
 
 
 def sin_multinivel() -> DomainError:

@@ -24,6 +24,21 @@ def confirmar_alta(cuenta: str, padre: str, token: str, hasta: datetime) -> Mens
     )
 
 
+def alta_con_otro_correo(cuenta: str, padre: str) -> Mensaje:
+    """To whom an alta was sent before its correo was corrected; it does not say which one is right."""
+    return Mensaje(
+        asunto=f"El enlace para confirmar «{cuenta}» ya no sirve",
+        sin_secretos=True,
+        parrafos=(
+            (
+                f"{padre} corrigió los datos del titular de la Cuenta Maestra «{cuenta}», y el enlace que se envió a este"
+                " correo ya no sirve."
+            ),
+            f"Si usted la esperaba, comuníquese con {padre}; si no, no tiene que hacer nada.",
+        ),
+    )
+
+
 def por_activar(cuenta: str, titular: str, cuenta_id: str) -> Mensaje:
     """To the parent: someone waits."""
     return Mensaje(

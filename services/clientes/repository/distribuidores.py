@@ -10,7 +10,13 @@ from uuid import UUID
 from sqlalchemy import and_, exists, or_, select, text
 
 from services.clientes.domain.cuentas import CuentaGuardada
-from services.clientes.domain.distribuidores import Accion, Cambio, CambioGuardado, FilaDistribuidor
+from services.clientes.domain.distribuidores import (
+    Accion,
+    Cambio,
+    CambioGuardado,
+    Correccion,
+    FilaDistribuidor,
+)
 from services.clientes.domain.perfiles import PerfilGuardado
 from services.clientes.models import CuentaMaestra, Perfil, Usuario
 from services.clientes.repository.base import Base, tabla
@@ -53,7 +59,9 @@ _PONER_AVISO = text(
     " FROM unnest(CAST(:ids AS uuid[]), CAST(:proximos AS timestamptz[])) u(id, proximo) WHERE c.cuenta_id = u.id"
 )
 _REENVIAR = text(
-    "UPDATE cuentas_maestras SET confirmar_antes_de = :hasta, version = version + 1"
+    "UPDATE cuentas_maestras SET confirmar_antes_de = :hasta, version = version + 1,"
+    " correo = coalesce(:correo, correo), movil = coalesce(:movil, movil),"
+    " titular_nombre = coalesce(:titular_nombre, titular_nombre)"
     f" WHERE cuenta_id = :cuenta_id AND estado = 'sin_validar' RETURNING {_COLUMNAS}"
 )
 _BORRAR_DATOS = text(
@@ -249,9 +257,12 @@ class Distribuidores(Base):
         )
         return self.una(CuentaGuardada, consulta)
 
-    def reenviar_alta(self, cuenta_id: UUID, hasta: datetime) -> CuentaGuardada | None:
-        """More time to confirm; None when it is not sin_validar any more."""
-        fila = self.session.execute(_REENVIAR, {"cuenta_id": cuenta_id, "hasta": hasta}).one_or_none()
+    def reenviar_alta(
+        self, cuenta_id: UUID, hasta: datetime, correccion: Correccion
+    ) -> CuentaGuardada | None:
+        """More time to confirm, by whom `correccion` says; None when it is not sin_validar any more."""
+        datos = {"cuenta_id": cuenta_id, "hasta": hasta, **correccion.__dict__}
+        fila = self.session.execute(_REENVIAR, datos).one_or_none()
         return None if fila is None else CuentaGuardada(**fila._mapping)
 
     def borrar_datos(self, ids: Sequence[UUID]) -> None:

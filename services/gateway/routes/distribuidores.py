@@ -169,9 +169,14 @@ class UnDistribuidor(MethodView):
 @blp.route("/v1/distribuidores/<uuid:distribuidor_id>/reenvio")
 class Reenvio(MethodView):
     @requiere_sesion("administrador")
+    @blp.arguments(esquema_de(c.ReenviarAlta, "distribuidor_id"), required=False)
     @blp.response(200, DistribuidorSalida)
-    def post(self, distribuidor_id: UUID) -> Any:
-        """Envía de nuevo el correo de confirmación; el enlace anterior deja de servir."""
+    def post(self, datos: dict[str, Any], distribuidor_id: UUID) -> Any:
+        """Envía de nuevo el correo de confirmación; el enlace anterior deja de servir.
+
+        Si el correo, el móvil o el nombre del titular se escribieron mal, envíe los correctos mientras la cuenta esté
+        sin validar, también la de un cliente convertido en distribuidor. Lo que no envíe queda como está.
+        """
         yo = actual()
         return llamar(
             c.REENVIAR_ALTA,
@@ -180,6 +185,7 @@ class Reenvio(MethodView):
                 cuenta_id=yo.cuenta_id,
                 actor=yo.perfil_id,
                 distribuidor_id=distribuidor_id,
+                **datos,
             ),
         )
 

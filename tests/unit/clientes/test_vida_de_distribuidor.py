@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from services.clientes.domain import distribuidores as reglas
 from services.clientes.domain import vigencia
 from services.clientes.domain.cuentas import CuentaGuardada, Estado
-from services.clientes.domain.distribuidores import Accion, Cambio, DatosDeAlta, Origen, Quien
+from services.clientes.domain.distribuidores import Accion, Cambio, Correccion, DatosDeAlta, Origen, Quien
 from services.clientes.domain.perfiles import PerfilGuardado
 from services.clientes.domain.vigencia import ZONA
 from services.clientes.use_cases import confirmaciones, distribuidores, vida
@@ -58,6 +58,20 @@ class Repositorio(RepositorioFalso):
             ),
             None,
         )
+
+    def tomar_cuenta(self, cuenta_id: UUID) -> CuentaGuardada | None:
+        return self.cuentas.get(cuenta_id)
+
+    def reenviar_alta(
+        self, cuenta_id: UUID, hasta: datetime, correccion: Correccion
+    ) -> CuentaGuardada | None:
+        x = self.cuentas[cuenta_id]
+        if x.estado != "sin_validar":
+            return None
+        self.cuentas[cuenta_id] = replace(
+            x, version=x.version + 1, confirmar_antes_de=hasta, correo=correccion.correo or x.correo
+        )
+        return self.cuentas[cuenta_id]
 
     def agregar_token(self, token: str, *, sujeto: str, **_: Any) -> None:
         self.anular_tokens(sujeto=sujeto)
@@ -238,6 +252,22 @@ class Vida(RuleBasedStateMachine):
         assert self.modelo[cuenta] == "sin_validar"
         self._anotar(cuenta, "sin_activar")
 
+    @rule(n=st.integers(0, 30), corrige=st.booleans())
+    def reenviar(self, n: int, corrige: bool) -> None:
+        """With another correo or without: its thirty days begin anew, and only while nobody has confirmed it."""
+        cuenta = self.elegir(n)
+        padre = self.padre.get(cuenta, self.raiz)
+        correo = f"corregido{len(self.repo.correos)}@x.mx" if corrige else None
+        antes = self.repo.cuentas[cuenta].correo
+        hecha, error = intentar(distribuidores.reenviar, self.uow, padre, cuenta, Correccion(correo=correo))
+        if error is not None:
+            assert (self.modelo[padre], self.modelo[cuenta]) != ("activo", "sin_validar")
+            return
+        assert (self.modelo[padre], self.modelo[cuenta]) == ("activo", "sin_validar")
+        assert hecha.correo == (correo or antes)
+        assert list(self.repo.tokens.values()).count(cuenta) == 1
+        self.desde[cuenta] = self.hoy
+
     @rule(n=st.integers(0, 30), acto=st.sampled_from(sorted(ACTOS)), ajeno=st.booleans())
     def actuar(self, n: int, acto: str, ajeno: bool) -> None:
         cuenta = self.elegir(n)
@@ -334,7 +364,8 @@ class Vida(RuleBasedStateMachine):
         for id_, x in self.repo.cuentas.items():
             versiones = [e.version for e in cambiadas if e.cuenta_id == id_]
             assert versiones == sorted(set(versiones))
-            assert id_ == self.raiz or versiones[-1] == x.version
+            # Sending an alta again is no change of state: nobody else is told.
+            assert id_ == self.raiz or versiones[-1] == x.version or x.estado == "sin_validar"
 
     @invariant()
     def nadie_cuelga_de_una_cancelada(self) -> None:
