@@ -101,6 +101,18 @@ def cancelada(cuenta: str, motivo: str, se_elimina: date) -> Mensaje:
     )
 
 
+def con_otro_distribuidor(cuenta: str, anterior: str, nuevo: str) -> Mensaje:
+    """To a CM whose parent was cancelled."""
+    return Mensaje(
+        asunto=f"El distribuidor de «{cuenta}» es ahora {nuevo}",
+        sin_secretos=True,
+        parrafos=(
+            f"{anterior} dejó de ser el distribuidor del que depende la Cuenta Maestra «{cuenta}». Desde hoy es {nuevo}.",
+            "Su cuenta, sus clientes, sus saldos y sus contratos siguen como estaban; no tiene que hacer nada.",
+        ),
+    )
+
+
 def por_vencer(cuenta: str, vence_en: datetime, dias: int) -> Mensaje:
     cuando = "hoy" if dias == 0 else "mañana" if dias == 1 else f"en {dias} días"
     return Mensaje(

@@ -78,8 +78,20 @@ _TIENE = text(
     "SELECT EXISTS (SELECT FROM capacidades WHERE cuenta_id = :cuenta_id AND producto = :producto"
     " AND inicia_en <= :dia AND vence_en >= :dia)"
 )
-_VIVAS = text(
-    "SELECT count(*) FROM cuentas_maestras WHERE padre_id = :id AND estado NOT IN ('cancelado', 'eliminado')"
+# In order of id, as whoever else locks several.
+_TOMAR_VIVAS = text(
+    f"SELECT {_COLUMNAS} FROM cuentas_maestras WHERE padre_id = :id AND estado NOT IN ('cancelado', 'eliminado')"
+    " ORDER BY cuenta_id FOR UPDATE"
+)
+_ADOPTAR = text(
+    "WITH adoptadas AS (UPDATE cuentas_maestras SET padre_id = :padre_id, version = version + 1"
+    f" WHERE cuenta_id = ANY(:ids) RETURNING {_COLUMNAS}), anotadas AS (INSERT INTO estados_de_cuenta_maestra"
+    " (cuenta_id, accion, de, a, quien, en) SELECT cuenta_id, 'adopcion', estado, estado, 'sistema', :en FROM adoptadas)"
+    " SELECT * FROM adoptadas ORDER BY cuenta_id"
+)
+_EN_AMBOS_LADOS = text(
+    "SELECT DISTINCT p.nombre FROM usuarios u JOIN usuarios h USING (perfil_id) JOIN perfiles p USING (perfil_id)"
+    " WHERE u.cuenta_id = :padre_id AND h.cuenta_id = ANY(:ids) ORDER BY p.nombre"
 )
 _HISTORIA = text(
     "SELECT accion, nullif(de, '') AS de, a, quien, motivo, en FROM estados_de_cuenta_maestra"
@@ -270,9 +282,18 @@ class Distribuidores(Base):
         self.session.execute(_BORRAR_USUARIOS, {"ids": list(ids)})
         self.session.execute(_BORRAR_DATOS, {"ids": list(ids)})
 
-    def hijas_vivas(self, cuenta_id: UUID) -> int:
-        """How many direct sub-distributors it has that are neither cancelled nor removed."""
-        return int(self.session.execute(_VIVAS, {"id": cuenta_id}).scalar_one())
+    def tomar_hijas_vivas(self, cuenta_id: UUID) -> list[CuentaGuardada]:
+        """Direct sub-distributors that are neither cancelled nor removed, locked."""
+        return [CuentaGuardada(**f._mapping) for f in self.session.execute(_TOMAR_VIVAS, {"id": cuenta_id})]
+
+    def adoptar(self, padre_id: UUID, ids: Sequence[UUID], en: datetime) -> list[CuentaGuardada]:
+        """Give these, which the caller has locked, another parent, and note it in their history."""
+        filas = self.session.execute(_ADOPTAR, {"padre_id": padre_id, "ids": list(ids), "en": en})
+        return [CuentaGuardada(**f._mapping) for f in filas]
+
+    def en_ambos_lados(self, padre_id: UUID, ids: Sequence[UUID]) -> list[str]:
+        """Names of who administers a CM and one of these."""
+        return list(self.session.scalars(_EN_AMBOS_LADOS, {"padre_id": padre_id, "ids": list(ids)}))
 
     def historia(self, cuenta_id: UUID, limite: int) -> list[CambioGuardado]:
         """What happened to a CM, the latest first."""

@@ -124,12 +124,19 @@ def reenviar(uow: Uow, padre_id: UUID, cuenta_id: UUID, correccion: Correccion) 
 def actuar(
     uow: Uow, padre_id: UUID, cuenta_id: UUID, accion: Accion, actor: UUID | None, motivo: str | None
 ) -> CuentaGuardada:
-    """Activate, suspend, reactivate or cancel a direct sub-distributor. Raises `conflicto` in another state."""
-    domain.exigir_activa(cuenta_de(uow, padre_id))
-    cuenta = reglas.exigir_hija(padre_id, uow.repo.cuenta(cuenta_id))
+    """Activate, suspend, reactivate or cancel a direct sub-distributor. Raises `conflicto` in another state.
+
+    A cancelled one's own sub-distributors go on under the parent. Locks for that: the parent, the CM, those.
+    """
+    # Whoever is adopted hangs from a parent that is still active, and that is nobody else's turn.
+    padre = uow.repo.tomar_cuenta(padre_id) if accion is Accion.CANCELAR else None
+    domain.exigir_activa(padre or cuenta_de(uow, padre_id))
+    cuenta = reglas.exigir_hija(
+        padre_id, uow.repo.tomar_cuenta(cuenta_id) if padre else uow.repo.cuenta(cuenta_id)
+    )
     motivo = reglas.motivo_valido(accion, motivo)
     reglas.transitar(cuenta.estado, accion, Quien.PADRE)
-    vence_en = cuenta.vence_en
+    vence_en, adoptadas = cuenta.vence_en, list[UUID]()
     if accion is Accion.ACTIVAR:
         vence_en = vigencia.primer_vencimiento(uow.ahora)
     elif accion is Accion.REACTIVAR and vence_en is not None and _paso(vence_en, uow.ahora):
@@ -140,12 +147,14 @@ def actuar(
             datos={"estado": cuenta.estado, "acciones": [str(Accion.RENOVAR), str(Accion.CANCELAR)]},
         )
     elif accion is Accion.CANCELAR:
-        cuantas = uow.repo.hijas_vivas(cuenta_id)
-        if cuantas:
-            raise reglas.con_distribuidores(cuantas)
+        assert padre is not None
+        adoptadas = _adoptar(uow, padre, cuenta)
         uow.repo.anular_tokens(proposito=reglas.PROPOSITO_ALTA, sujeto=str(cuenta_id), ahora=uow.ahora)
     cambiada = cambiar(uow, cuenta, accion, Quien.PADRE, actor, motivo, vence_en)
-    uow.auditar(objeto=f"distribuidor:{cuenta_id}", antes=estado_de(cuenta), despues=estado_de(cambiada))
+    despues = estado_de(cambiada)
+    if adoptadas:
+        despues["adoptadas"] = [str(x) for x in adoptadas]
+    uow.auditar(objeto=f"distribuidor:{cuenta_id}", antes=estado_de(cuenta), despues=despues)
     avisar(uow, cambiada, _mensaje(cambiada, accion, motivo, uow.ahora), str(accion))
     return cambiada
 
@@ -262,6 +271,37 @@ def _exigir_corregible(
     espera = uow.repo.alta_sin_validar(padre.cuenta_id, correo)
     if espera is not None and espera.cuenta_id != cuenta.cuenta_id:
         raise reglas.ya_espera_otra(espera)
+
+
+def _adoptar(uow: Uow, padre: CuentaGuardada, cuenta: CuentaGuardada) -> list[UUID]:
+    """The living sub-distributors of a CM that is about to be cancelled go on under its parent; their ids.
+
+    Nothing else of them changes: state, clientes, balances, contracts. None is born meanwhile, since a CM that can be
+    cancelled opens none, and the caller has both locked.
+    """
+    hijas = uow.repo.tomar_hijas_vivas(cuenta.cuenta_id)
+    if not hijas:
+        return []
+    ids = [x.cuenta_id for x in hijas]
+    if nombres := uow.repo.en_ambos_lados(padre.cuenta_id, ids):
+        raise reglas.en_ambos_lados(nombres)
+    for hija in hijas:
+        if hija.estado == Estado.SIN_VALIDAR and hija.correo is not None:
+            espera = uow.repo.alta_sin_validar(padre.cuenta_id, hija.correo)
+            if espera is not None:
+                raise reglas.dos_altas_de_un_correo(espera)
+    for adoptada in uow.repo.adoptar(padre.cuenta_id, ids, uow.ahora):
+        contar(uow, adoptada)
+        uow.asentar(
+            "clientes.adoptar_cuenta",
+            cuentas=[padre.cuenta_id, adoptada.cuenta_id],
+            objeto=f"distribuidor:{adoptada.cuenta_id}",
+            detalle={"padre_anterior": str(cuenta.cuenta_id), "padre": str(padre.cuenta_id)},
+        )
+        if adoptada.estado != Estado.SIN_VALIDAR:
+            mensaje = mensajes.con_otro_distribuidor(adoptada.nombre, cuenta.nombre, padre.nombre)
+            avisar(uow, adoptada, mensaje, "adopcion")
+    return ids
 
 
 def _contacto_de(cuenta: CuentaGuardada) -> dict[str, object]:

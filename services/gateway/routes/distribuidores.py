@@ -226,7 +226,10 @@ class Cancelacion(MethodView):
     @blp.arguments(ConMotivo)
     @blp.response(200, DistribuidorSalida)
     def post(self, datos: dict[str, Any], distribuidor_id: UUID) -> Any:
-        """Cancela una cuenta que no está activa. No se puede deshacer: se elimina en 30 días naturales."""
+        """Cancela una cuenta que no está activa. No se puede deshacer: se elimina en 30 días naturales.
+
+        Los distribuidores a su cargo no se cancelan: pasan a depender de esta cuenta.
+        """
         return _cambiar(distribuidor_id, "cancelacion", datos)
 
 
@@ -262,7 +265,10 @@ _ADVERTENCIAS = {
     "activacion": "La cuenta podrá usarse plenamente y comienza su año.",
     "suspension": "La cuenta solo podrá consultar y renovar.",
     "reactivacion": "La cuenta podrá usarse plenamente.",
-    "cancelacion": "La cancelación no se puede deshacer: la cuenta se elimina en 30 días naturales.",
+    "cancelacion": (
+        "La cancelación no se puede deshacer: la cuenta se elimina en 30 días naturales, y los distribuidores a su cargo"
+        " pasan a depender de la suya."
+    ),
 }
 
 

@@ -99,8 +99,23 @@ class Repositorio(RepositorioFalso):
     def borrar_rivales(self, perfil: PerfilGuardado) -> None:
         pass
 
-    def hijas_vivas(self, cuenta_id: UUID) -> int:
-        return sum(x.padre_id == cuenta_id and x.estado in reglas.VIVAS for x in self.cuentas.values())
+    def tomar_hijas_vivas(self, cuenta_id: UUID) -> list[CuentaGuardada]:
+        return self._donde(lambda x: x.padre_id == cuenta_id and x.estado in reglas.VIVAS, 1000)
+
+    def en_ambos_lados(self, *_: Any) -> list[str]:
+        return []
+
+    def adoptar(self, padre_id: UUID, ids: Any, en: datetime) -> list[CuentaGuardada]:
+        for id_ in ids:
+            x = self.cuentas[id_]
+            self.cuentas[id_] = replace(x, padre_id=padre_id, version=x.version + 1)
+            self.anotar_cambio(
+                Cambio(
+                    cuenta_id=id_, accion=Accion.ADOPTAR, de=Estado(x.estado), a=Estado(x.estado),
+                    quien=Quien.SISTEMA, actor=None, motivo=None, en=en,
+                )
+            )  # fmt: skip
+        return [self.cuentas[i] for i in ids]
 
     def cambiar_estado(
         self, cambio: Cambio, version: int, vence_en: datetime | None, proximo_aviso: datetime | None
@@ -280,7 +295,6 @@ class Vida(RuleBasedStateMachine):
             and quien == padre
             and self.modelo[padre] == "activo"
             and not (acto == "reactivacion" and self.vence[cuenta] < self.hoy)
-            and not (acto == "cancelacion" and self._vivas(cuenta))
         )
         _, error = intentar(distribuidores.actuar, self.uow, quien, cuenta, Accion(acto), None, "porque sí")
         if error is not None:
@@ -289,6 +303,11 @@ class Vida(RuleBasedStateMachine):
         assert permitido
         assert siguiente is not None
         self._anotar(cuenta, siguiente)
+        if acto == "cancelacion":
+            # Its sub-distributors are its parent's from now on, as they were.
+            for hija, suyo in self.padre.items():
+                if suyo == cuenta and self.modelo[hija] not in ("cancelado", "eliminado"):
+                    self.padre[hija] = padre
         if acto == "activacion":
             self.vence[cuenta] = self._anio(self.hoy)
 
@@ -346,6 +365,7 @@ class Vida(RuleBasedStateMachine):
         if not hasattr(self, "modelo"):
             return
         assert {i: x.estado for i, x in self.repo.cuentas.items()} == self.modelo
+        assert {i: x.padre_id for i, x in self.repo.cuentas.items() if x.padre_id} == self.padre
         for id_, dia in self.vence.items():
             vence_en = self.repo.cuentas[id_].vence_en
             assert vence_en is not None
@@ -390,11 +410,6 @@ class Vida(RuleBasedStateMachine):
         if self.modelo.get(cuenta) != estado:
             self.desde[cuenta] = self.hoy
         self.modelo[cuenta] = estado
-
-    def _vivas(self, cuenta: UUID) -> bool:
-        return any(
-            p == cuenta and self.modelo[h] not in ("cancelado", "eliminado") for h, p in self.padre.items()
-        )
 
     @staticmethod
     def _anio(dia: date) -> date:
