@@ -68,6 +68,12 @@ _BORRAR_DATOS = text(
     "UPDATE cuentas_maestras SET nombre = 'Cuenta eliminada', rfc = NULL, correo = NULL, movil = NULL,"
     " titular_nombre = NULL WHERE cuenta_id = ANY(:ids)"
 )
+#: Told at its confirmation, at its conversion, or because it was born active.
+_ANUNCIADAS = text(
+    "SELECT cuenta_id FROM cuentas_maestras c WHERE cuenta_id = ANY(:ids) AND (origen = 'conversion'"
+    " OR EXISTS (SELECT FROM estados_de_cuenta_maestra e WHERE e.cuenta_id = c.cuenta_id"
+    " AND e.a IN ('sin_activar', 'activo')))"
+)
 _BORRAR_USUARIOS = text("DELETE FROM usuarios WHERE cuenta_id = ANY(:ids)")
 _CAPACIDAD = text(
     "INSERT INTO capacidades AS c (mkl_id, cuenta_id, producto, inicia_en, vence_en, precio_anual)"
@@ -276,6 +282,10 @@ class Distribuidores(Base):
         datos = {"cuenta_id": cuenta_id, "hasta": hasta, **correccion.__dict__}
         fila = self.session.execute(_REENVIAR, datos).one_or_none()
         return None if fila is None else CuentaGuardada(**fila._mapping)
+
+    def anunciadas(self, ids: Sequence[UUID]) -> set[UUID]:
+        """Those of whom the other services were told that they exist (`contar_creada`)."""
+        return set(self.session.scalars(_ANUNCIADAS, {"ids": list(ids)}))
 
     def borrar_datos(self, ids: Sequence[UUID]) -> None:
         """Personal data of CMs that are removed, and who administers them."""

@@ -171,6 +171,9 @@ class Repositorio(RepositorioFalso):
             self.cuentas[id_] = replace(self.cuentas[id_], nombre="Cuenta eliminada", correo=None, movil=None)
         self.usuarios = {k: v for k, v in self.usuarios.items() if k[0] not in ids}
 
+    def anunciadas(self, ids: Any) -> set[UUID]:
+        return {x.cuenta_id for x in self.cambios if x.cuenta_id in ids and x.accion == Accion.VALIDAR}
+
     # What an erasure leaves in other tables is the business of tests/integration/test_supresiones.py.
     def contactos_de_cuentas(self, ids: Any) -> list[Any]:
         return [self.cuentas[id_] for id_ in ids]
@@ -386,6 +389,15 @@ class Vida(RuleBasedStateMachine):
             assert versiones == sorted(set(versiones))
             # Sending an alta again is no change of state: nobody else is told.
             assert id_ == self.raiz or versiones[-1] == x.version or x.estado == "sin_validar"
+
+    @invariant()
+    def solo_se_suprime_lo_que_se_creo(self) -> None:
+        """For the other services: who was never told to exist is not to be forgotten either."""
+        if not hasattr(self, "modelo"):
+            return
+        creadas = {e.cuenta_id for n, e in self.uow.publicados if n.endswith("maestra_creada_v1")}
+        suprimidas = [e.cuenta_id for n, e in self.uow.publicados if n.endswith("cuenta_suprimida_v1")]
+        assert sorted(suprimidas) == sorted(x for x in creadas if self.modelo[x] == "eliminado")
 
     @invariant()
     def nadie_cuelga_de_una_cancelada(self) -> None:
