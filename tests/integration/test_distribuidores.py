@@ -354,14 +354,6 @@ def test_un_cobro_que_llega_tarde_se_devuelve(saga: Mundo) -> None:
     assert saga.renovacion(saga.cm).estado == "aplicada"
 
 
-def test_la_suspendida_renueva_y_sigue_suspendida(saga: Mundo) -> None:
-    saga.acreditar(saga.cm, str(CUOTA))
-    saga.cambiar(saga.cm, "suspension")
-    saga.renovar(saga.cm)
-    saga.entregar()
-    assert (saga.renovacion(saga.cm).estado, saga.estado(saga.cm)) == ("aplicada", "suspendido")
-
-
 def test_sin_cuota_no_se_renueva(mundo: Mundo) -> None:
     with pytest.raises(DomainError, match="aún no tiene precio"):
         mundo.cotizar(mundo.cm)

@@ -60,7 +60,7 @@ class Origen(StrEnum):
 VIVAS = frozenset({Estado.SIN_VALIDAR, Estado.SIN_ACTIVAR, Estado.ACTIVO, Estado.SUSPENDIDO, Estado.VENCIDO})
 
 #: Action → from which states, to which. Renewing a suspended CM pays its year and leaves it suspended: only the
-#: parent lifts a suspension.
+#: parent lifts a suspension, which it also does by renewing it (`renovaciones.levanta_suspension`).
 TRANSICIONES: dict[Accion, dict[Estado, Estado]] = {
     Accion.VALIDAR: {Estado.SIN_VALIDAR: Estado.SIN_ACTIVAR},
     Accion.ACTIVAR: {Estado.SIN_ACTIVAR: Estado.ACTIVO},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from services.clientes.domain.correos import Boton, Mensaje
+from services.clientes.domain.cuentas import Estado
 from services.clientes.domain.vigencia import en_palabras
 
 
@@ -140,11 +141,14 @@ def vencida(cuenta: str, vence_en: datetime) -> Mensaje:
     )
 
 
-def renovada(cuenta: str, vence_en: datetime, suspendida: bool) -> Mensaje:
+def renovada(cuenta: str, vence_en: datetime, antes: str, ahora: str) -> Mensaje:
+    """`antes`, `ahora`: its states before and after."""
     parrafos: tuple[str, ...] = (
         f"«{cuenta}» se renovó con sus contratos y ahora vence el {en_palabras(vence_en)}.",
     )
-    if suspendida:
+    if antes == Estado.SUSPENDIDO and ahora == Estado.ACTIVO:
+        parrafos += ("Está activa de nuevo: ya puede usarla con normalidad.",)
+    if ahora == Estado.SUSPENDIDO:
         parrafos += ("Sigue suspendida: comuníquese con su distribuidor para reactivarla.",)
     return Mensaje(asunto=f"Su Cuenta Maestra «{cuenta}» se renovó", sin_secretos=True, parrafos=parrafos)
 

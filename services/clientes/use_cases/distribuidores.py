@@ -142,8 +142,8 @@ def actuar(
     elif accion is Accion.REACTIVAR and vence_en is not None and _paso(vence_en, uow.ahora):
         raise DomainError(
             Codigo.CONFLICTO,
-            f"La cuenta venció el {vigencia.en_palabras(vence_en)} mientras estaba suspendida. Renuévela y después"
-            " reactívela.",
+            f"La cuenta venció el {vigencia.en_palabras(vence_en)} mientras estaba suspendida. Renuévela, y"
+            " con el pago volverá a estar activa.",
             datos={"estado": cuenta.estado, "acciones": [str(Accion.RENOVAR), str(Accion.CANCELAR)]},
         )
     elif accion is Accion.CANCELAR:

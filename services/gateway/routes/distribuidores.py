@@ -246,7 +246,10 @@ class RenovacionDeDistribuidor(MethodView):
     @blp.arguments(RenovacionDeCuentaEntrada)
     @blp.response(202, Renovada)
     def post(self, datos: dict[str, Any], distribuidor_id: UUID) -> Any:
-        """Renueva un año a un distribuidor con los puntos de esta cuenta. Consulte después su `estado`."""
+        """Renueva un año a un distribuidor con los puntos de esta cuenta. Consulte después su `estado`.
+
+        Al cobrarse, la cuenta vencida o suspendida vuelve a estar activa.
+        """
         exigir_confirmacion(datos, "Se cobrará un año completo en puntos.")
         yo = actual()
         return llamar(

@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from services.clientes.domain import distribuidores as reglas
-from services.clientes.domain import vigencia
 from services.clientes.domain.cuentas import CuentaGuardada, Estado
 from services.clientes.domain.distribuidores import Accion, Cambio, Correccion, DatosDeAlta, Origen, Quien
 from services.clientes.domain.perfiles import PerfilGuardado
 from services.clientes.domain.vigencia import ZONA
-from services.clientes.use_cases import confirmaciones, distribuidores, vida
+from services.clientes.use_cases import confirmaciones, distribuidores, renovaciones, vida
 from shared.contracts import clientes as c
 from shared.errors import Codigo, DomainError
 from tests.unit.clientes.fakes import CredencialesFalsas, RepositorioFalso, UowFalsa
@@ -314,8 +313,12 @@ class Vida(RuleBasedStateMachine):
         if acto == "activacion":
             self.vence[cuenta] = self._anio(self.hoy)
 
-    @rule(n=st.integers(0, 30), quien=st.sampled_from([Quien.PADRE, Quien.PROPIA, Quien.SISTEMA]))
-    def renovar(self, n: int, quien: Quien) -> None:
+    @rule(
+        n=st.integers(0, 30),
+        quien=st.sampled_from([Quien.PADRE, Quien.PROPIA, Quien.SISTEMA]),
+        tarde=st.booleans(),
+    )
+    def renovar(self, n: int, quien: Quien, tarde: bool) -> None:
         cuenta = self.repo.cuentas[self.elegir(n)]
         estado = self.modelo[cuenta.cuenta_id]
         permitido = (
@@ -325,14 +328,16 @@ class Vida(RuleBasedStateMachine):
         )
         if cuenta.cuenta_id == self.raiz:
             return
-        hasta = vigencia.vencimiento_renovado(cuenta.vence_en, self.uow.ahora)
+        # A suspension that came after it was asked for is not lifted.
+        pedida_en = cuenta.estado_desde - timedelta(seconds=1) if tarde else self.uow.ahora
         try:
-            distribuidores.cambiar(self.uow, cuenta, Accion.RENOVAR, quien, None, None, hasta)
+            renovaciones.dar_anio(self.uow, cuenta, quien, None, pedida_en)
         except DomainError:
             assert not permitido
             return
         assert permitido
-        self._anotar(cuenta.cuenta_id, "suspendido" if estado == "suspendido" else "activo")
+        sigue = estado == "suspendido" and (quien is Quien.PROPIA or tarde)
+        self._anotar(cuenta.cuenta_id, "suspendido" if sigue else "activo")
         self.vence[cuenta.cuenta_id] = self._anio(max(self.hoy, self.vence[cuenta.cuenta_id]))
 
     @rule(dias=st.sampled_from([0, 1, 1, 2, 7, 15, 29, 30, 31, 365]), horas=st.integers(0, 23))
