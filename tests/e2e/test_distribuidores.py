@@ -151,6 +151,26 @@ def test_alta_de_distribuidor_en_el_portal(red: Red) -> None:
     assert csv.headers["Content-Type"].startswith("text/csv")
 
 
+def test_reenviar_a_otro_correo_cuando_se_escribio_mal(red: Red) -> None:
+    alta = red.dar_de_alta()
+    ruta = f"/v1/distribuidores/{alta['cuenta_id']}/reenvio"
+    perdido = enlace(red.sistema, alta["correo"], "Confirme su cuenta")
+    mal = red.cm.post(ruta, json={"correo": "sin arroba"})
+    assert (mal.status_code, set(mal.json()["errores"])) == (422, {"correo"})
+    bueno = f"bueno-{alta['correo']}"
+    r = red.cm.post(ruta, json={"correo": bueno})
+    assert (r.status_code, r.json()["correo"], r.json()["movil"]) == (200, bueno, alta["movil"]), r.text
+    viejo = requests.get(
+        f"{red.sistema.url}/v1/distribuidores/confirmaciones", params={"token": perdido}, timeout=30
+    )
+    assert viejo.status_code == 404
+    # Without a body it is only sent again.
+    antes = enlace(red.sistema, bueno, "Confirme su cuenta")
+    assert red.cm.post(ruta).json()["correo"] == bueno
+    hasta(lambda: enlace(red.sistema, bueno, "Confirme su cuenta") != antes)
+    assert red.confirmar({**alta, "correo": bueno})["estado"] == "sin_activar"
+
+
 def test_activar_una_cuenta(red: Red) -> None:
     alta = red.dar_de_alta()
     antes = red.actuar(alta, "activacion")
@@ -266,3 +286,33 @@ def test_cancelar_una_cuenta(red: Red) -> None:
         )
     hasta(lambda: red.cm.get(f"/v1/distribuidores/{alta['cuenta_id']}").status_code == 404)
     assert alta["cuenta_id"] not in red.pestana("cancelado")
+
+
+def test_los_distribuidores_de_una_cancelada_pasan_a_quien_la_cancela(red: Red) -> None:
+    alta = red.activa()
+    with red.base("clientes") as conexion:
+        conexion.execute(
+            text(
+                "INSERT INTO capacidades (mkl_id, cuenta_id, producto, inicia_en, vence_en)"
+                " VALUES (gen_random_uuid(), :i, 'multinivel', current_date - 1, current_date + 30)"
+            ),
+            {"i": alta["cuenta_id"]},
+        )
+    n = uuid4().int
+    r = red.entrar(alta).post(
+        f"{red.sistema.url}/v1/distribuidores",
+        json={"nombre": "Nieta", "correo": f"n{n % 10**12}@red.example", "movil": f"55{n % 10**8:08d}"},
+        headers={"Idempotency-Key": str(uuid4())},
+        timeout=30,
+    )
+    assert r.status_code == 201, r.text
+    nieta = r.json()["cuenta_id"]
+    assert red.cm.get(f"/v1/distribuidores/{nieta}").status_code == 404
+    assert red.actuar(alta, "suspension", motivo="Cierra").status_code == 200
+    sin = red.actuar(alta, "cancelacion", motivo="Cierra", confirmar=False)
+    assert (sin.status_code, "a su cargo" in sin.json()["detail"]) == (422, True)
+    r = red.actuar(alta, "cancelacion", motivo="Cierra")
+    assert (r.status_code, r.json()["estado"]) == (200, "cancelado"), r.text
+    detalle = red.cm.get(f"/v1/distribuidores/{nieta}").json()
+    assert detalle["distribuidor"]["estado"] == "sin_validar"
+    assert [x["accion"] for x in detalle["historia"]] == ["adopcion", "alta"]

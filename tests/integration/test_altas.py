@@ -356,6 +356,40 @@ def test_el_perfil_principal_sera_el_titular_y_deja_de_ser_de_este_lado(engine: 
     assert correos(engine)[-1][0] == dueno.correo
 
 
+def test_el_perfil_principal_de_varios_no_se_convierte(engine: Engine, cm: UUID) -> None:
+    """It could never confirm: nothing is moved, and of another CM's clientes nothing is told."""
+    uno, otro, dueno = cliente(engine, cm), cliente(engine, cm), perfil(engine, 3)
+    raiz = filas(engine, "SELECT cuenta_id FROM cuentas_maestras WHERE padre_id IS NULL")[0].cuenta_id
+    ajeno = cliente(engine, raiz)
+
+    def controla(*nics: int) -> None:
+        with engine.begin() as conexion:
+            conexion.execute(
+                text(
+                    "UPDATE clientes SET perfil_principal_id = CASE WHEN nic = ANY(:n) THEN CAST(:p AS uuid) END"
+                ),
+                {"p": dueno.perfil_id, "n": list(nics)},
+            )
+
+    controla(uno.nic, otro.nic)
+    error = rechazo(lambda: convertir(engine, cm, uno.nic))
+    assert (error.code, error.datos) == (Codigo.CONFLICTO, {"nics": [otro.nic]})
+    controla(uno.nic, ajeno.nic)
+    error = rechazo(lambda: convertir(engine, cm, uno.nic))
+    assert (error.code, error.datos) == (Codigo.CONFLICTO, {})
+    assert str(ajeno.nic) not in error.detail
+    # By its correo, of the CM's own clientes; of others' only its owner is told, when it opens the link.
+    controla(otro.nic)
+    suyo = {"correo": dueno.correo, "movil": dueno.movil}
+    assert set(rechazo(lambda: convertir(engine, cm, uno.nic, **suyo)).errores) == {"correo"}
+    assert filas(engine, "SELECT 1 FROM cuentas_maestras WHERE origen = 'conversion'") == []
+    assert filas(
+        engine, "SELECT DISTINCT cuenta_id FROM clientes WHERE nic IN (:a, :b)", a=uno.nic, b=otro.nic
+    ) == [(cm,)]
+    controla(ajeno.nic)
+    assert convertir(engine, cm, uno.nic, **suyo).estado == "sin_validar"
+
+
 def test_dos_conversiones_a_la_vez_hacen_una(engine: Engine, cm: UUID) -> None:
     uno = cliente(engine, cm)
 

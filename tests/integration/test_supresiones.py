@@ -18,6 +18,7 @@ from services.clientes.use_cases import (
     avisos,
     clasificacion,
     clientes,
+    conversiones,
     importaciones,
     privacidad,
     red,
@@ -211,6 +212,37 @@ def test_lo_que_no_se_puede_hacer_no_detiene_a_lo_demas(monkeypatch: pytest.Monk
     servicio.vigilar_cuentas()
     assert hechas == ["sana", "sana"]
     assert servicio.bus.uow.return_value.__enter__.return_value.commit.call_count == 2
+
+
+def test_de_lo_que_nunca_se_anuncio_no_se_anuncia_la_supresion(mundo: Mundo) -> None:
+    """The others would wait for its creation, and give up in a dead letter each."""
+    mundo.multinivel(mundo.cm, mundo_lejos())
+    olvidada, confirmada = mundo.alta(), mundo.alta()
+    mundo.confirmar(confirmada)
+    suyo = cliente(mundo)
+    convertir = c.ConvertirCliente(
+        clave="v", cuenta_id=mundo.cm, nic=suyo.nic, correo="v@x.mx", movil="5577770001", confirmar=True
+    )
+    convertida = mundo.correr(conversiones.convertir_cliente, convertir).distribuidor_id
+    mundo.cambiar(confirmada, "cancelacion")
+    mundo.cambiar(convertida, "cancelacion", mundo.cm)
+    contados = vaciar_outbox(mundo)
+    ahora = datetime.now(UTC)
+    # Nobody confirms it in 31 days, and 31 days after its cancellation it is removed.
+    for dias in (31, 62):
+        mundo.correr(vida.vigilar, ahora + timedelta(days=dias))
+    assert {mundo.estado(x) for x in (olvidada, confirmada, convertida)} == {"eliminado"}
+    contados += vaciar_outbox(mundo)
+
+    def de(evento: str) -> set[str]:
+        return {x["cuenta_id"] for nombre, x in contados if nombre == f"clientes.{evento}_v1"}
+
+    sabidas = {str(confirmada), str(convertida)}
+    assert (de("cuenta_suprimida"), de("cuenta_maestra_creada") & {str(olvidada), *sabidas}) == (
+        sabidas,
+        sabidas,
+    )
+    assert mundo.leer("SELECT count(*) FROM auditoria WHERE accion = 'clientes.suprimir_cuenta'") == [(3,)]
 
 
 def dejar_rastros(mundo: Mundo, cuenta: UUID, perfil: UUID) -> None:

@@ -35,6 +35,7 @@ class Accion(StrEnum):
     RENOVAR = "renovacion"
     CANCELAR = "cancelacion"
     ELIMINAR = "eliminacion"
+    ADOPTAR = "adopcion"
 
 
 class Quien(StrEnum):
@@ -55,8 +56,11 @@ class Origen(StrEnum):
     INTERNA = "interna"
 
 
+#: A CM in one of these states hangs from a parent that is there.
+VIVAS = frozenset({Estado.SIN_VALIDAR, Estado.SIN_ACTIVAR, Estado.ACTIVO, Estado.SUSPENDIDO, Estado.VENCIDO})
+
 #: Action → from which states, to which. Renewing a suspended CM pays its year and leaves it suspended: only the
-#: parent lifts a suspension.
+#: parent lifts a suspension, which it also does by renewing it (`renovaciones.levanta_suspension`).
 TRANSICIONES: dict[Accion, dict[Estado, Estado]] = {
     Accion.VALIDAR: {Estado.SIN_VALIDAR: Estado.SIN_ACTIVAR},
     Accion.ACTIVAR: {Estado.SIN_ACTIVAR: Estado.ACTIVO},
@@ -75,6 +79,7 @@ TRANSICIONES: dict[Accion, dict[Estado, Estado]] = {
         Estado.VENCIDO: Estado.CANCELADO,
     },
     Accion.ELIMINAR: {Estado.CANCELADO: Estado.ELIMINADO},
+    Accion.ADOPTAR: {x: x for x in Estado if x in VIVAS},
 }
 
 #: Who may. A CM does nothing to itself but confirm its alta and renew.
@@ -87,13 +92,12 @@ PERMITIDOS: dict[Accion, frozenset[Quien]] = {
     Accion.RENOVAR: frozenset({Quien.PADRE, Quien.PROPIA}),
     Accion.CANCELAR: frozenset({Quien.PADRE, Quien.SISTEMA}),
     Accion.ELIMINAR: frozenset({Quien.SISTEMA}),
+    # Nobody asks for it: it comes with the cancellation of the parent.
+    Accion.ADOPTAR: frozenset({Quien.SISTEMA}),
 }
 
 #: Actions that ask for a reason.
 CON_MOTIVO = frozenset({Accion.SUSPENDER, Accion.CANCELAR})
-
-#: A CM in one of these states has a parent that can't be cancelled.
-VIVAS = frozenset({Estado.SIN_VALIDAR, Estado.SIN_ACTIVAR, Estado.ACTIVO, Estado.SUSPENDIDO, Estado.VENCIDO})
 
 #: The states as the manual's tabs name them.
 EN_PALABRAS: dict[Estado, str] = {
@@ -107,7 +111,10 @@ EN_PALABRAS: dict[Estado, str] = {
 }
 
 _QUE_HACER: dict[Estado, str] = {
-    Estado.SIN_VALIDAR: "Espere a que el distribuidor confirme desde su correo, reenvíele el correo o cancélela.",
+    Estado.SIN_VALIDAR: (
+        "Espere a que el distribuidor confirme desde su correo, reenvíeselo (si está mal escrito, con el correcto) o"
+        " cancélela."
+    ),
     Estado.SIN_ACTIVAR: "Puede activarla o cancelarla.",
     Estado.ACTIVO: "Puede suspenderla o renovarla; para cancelarla, suspéndala antes.",
     Estado.SUSPENDIDO: "Puede reactivarla, renovarla o cancelarla.",
@@ -125,6 +132,15 @@ class DatosDeAlta:
     correo: str
     movil: str
     rfc: str | None = None
+    titular_nombre: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Correccion:
+    """What a parent corrects of an alta that nobody has confirmed; None: as it was written."""
+
+    correo: str | None = None
+    movil: str | None = None
     titular_nombre: str | None = None
 
 
@@ -202,6 +218,7 @@ NOMBRES: dict[Accion, str] = {
     Accion.RENOVAR: "renovación",
     Accion.CANCELAR: "cancelación",
     Accion.ELIMINAR: "eliminación",
+    Accion.ADOPTAR: "adopción",
 }
 
 
@@ -235,6 +252,24 @@ def exigir_hija(padre_id: UUID, cuenta: CuentaGuardada | None) -> CuentaGuardada
     return cuenta
 
 
+def contacto_de_quien_da_de_alta() -> DomainError:
+    """The new distributor is somebody else (manual: Alta de distribuidor en el portal)."""
+    return campo_invalido(
+        "correo",
+        "El correo y el móvil del nuevo distribuidor no pueden ser de quien administra la cuenta que lo da de alta."
+        " Use los del distribuidor.",
+    )
+
+
+def ya_espera_otra(espera: CuentaGuardada | None) -> DomainError:
+    """Of one correo, one alta waits at a time under one parent."""
+    return DomainError(
+        Codigo.CONFLICTO,
+        "Ya hay una cuenta sin validar con ese correo. Reenvíele el correo de confirmación, o cancélela.",
+        datos={} if espera is None else {"cuenta_id": str(espera.cuenta_id)},
+    )
+
+
 def sin_multinivel() -> DomainError:
     """Sub-distributors need the MKL Multi-nivel (manual: Alta de distribuidor en el portal)."""
     return DomainError(
@@ -244,11 +279,21 @@ def sin_multinivel() -> DomainError:
     )
 
 
-def con_distribuidores(cuantos: int) -> DomainError:
-    """A CM with living sub-distributors is not cancelled: they would hang from nobody."""
+def en_ambos_lados(nombres: list[str]) -> DomainError:
+    """Of the adopting CM's own usuarios: they administer a sub-distributor that would hang from it."""
     return DomainError(
         Codigo.CONFLICTO,
-        f"La cuenta tiene {cuantos} {'distribuidor' if cuantos == 1 else 'distribuidores'} a su cargo y no se puede"
-        " cancelar. Pídale que los cancele antes.",
-        datos={"distribuidores": cuantos},
+        f"{', '.join(nombres)} administra su cuenta y también la de un distribuidor de la que va a cancelar, que pasaría a"
+        " depender de la suya; un perfil no puede estar en ambos lados de la relación. Quítelo antes de los usuarios de"
+        " su cuenta.",
+    )
+
+
+def dos_altas_de_un_correo(espera: CuentaGuardada) -> DomainError:
+    """One alta of a correo waits at a time under one parent, also when one is adopted."""
+    return DomainError(
+        Codigo.CONFLICTO,
+        f"Un alta sin validar de la cuenta que va a cancelar pasaría a depender de la suya, y «{espera.nombre}» ya espera"
+        " con el mismo correo. Cancele antes la suya, o corríjale el correo al reenviarla.",
+        datos={"cuenta_id": str(espera.cuenta_id)},
     )

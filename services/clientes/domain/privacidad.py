@@ -62,6 +62,11 @@ def correo_suprimido(perfil_id: UUID) -> str:
     return f"suprimido-{perfil_id}@invalid"
 
 
+def es_correo_suprimido(correo: str) -> bool:
+    """Nobody reads it: its perfil was erased."""
+    return correo.endswith("@invalid")
+
+
 def movil_suprimido(numero: int) -> str:
     """`+0` and 14 digits: no E.164 number begins with 0."""
     return f"+0{numero:014d}"

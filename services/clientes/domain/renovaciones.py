@@ -11,7 +11,7 @@ from uuid import UUID
 
 from services.clientes.domain import vigencia
 from services.clientes.domain.cuentas import CuentaGuardada, Estado
-from services.clientes.domain.distribuidores import TRANSICIONES, Accion, fuera_de_estado
+from services.clientes.domain.distribuidores import TRANSICIONES, Accion, Quien, fuera_de_estado
 from shared.errors import Codigo, DomainError
 
 #: A request that puntos has not answered by then is given up; a charge that comes later is refunded.
@@ -120,6 +120,15 @@ def exigir_renovable(cuenta: CuentaGuardada, ahora: datetime) -> datetime:
             datos={"vence_en": cuenta.vence_en.isoformat()},
         )
     return cuenta.vence_en
+
+
+def levanta_suspension(cuenta: CuentaGuardada, quien: Quien, pedida_en: datetime) -> bool:
+    """Whether a paid year makes a suspended CM active again (manual: Renovar una cuenta).
+
+    The parent lifts a suspension, and renewing is how it takes the CM back; the CM's own renewal lifts nothing. Nor
+    does one that was asked for before the CM was suspended: what was suspended since stays so.
+    """
+    return cuenta.estado == Estado.SUSPENDIDO and quien is Quien.PADRE and cuenta.estado_desde <= pedida_en
 
 
 def sin_cuota() -> DomainError:

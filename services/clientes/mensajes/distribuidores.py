@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from services.clientes.domain.correos import Boton, Mensaje
+from services.clientes.domain.cuentas import Estado
 from services.clientes.domain.vigencia import en_palabras
 
 
@@ -21,6 +22,21 @@ def confirmar_alta(cuenta: str, padre: str, token: str, hasta: datetime) -> Mens
             ),
         ),
         boton=Boton(texto="Confirmar mi cuenta", ruta=f"/distribuidores/confirmar?token={token}"),
+    )
+
+
+def alta_con_otro_correo(cuenta: str, padre: str) -> Mensaje:
+    """To whom an alta was sent before its correo was corrected; it does not say which one is right."""
+    return Mensaje(
+        asunto=f"El enlace para confirmar «{cuenta}» ya no sirve",
+        sin_secretos=True,
+        parrafos=(
+            (
+                f"{padre} corrigió los datos del titular de la Cuenta Maestra «{cuenta}», y el enlace que se envió a este"
+                " correo ya no sirve."
+            ),
+            f"Si usted la esperaba, comuníquese con {padre}; si no, no tiene que hacer nada.",
+        ),
     )
 
 
@@ -86,6 +102,18 @@ def cancelada(cuenta: str, motivo: str, se_elimina: date) -> Mensaje:
     )
 
 
+def con_otro_distribuidor(cuenta: str, anterior: str, nuevo: str) -> Mensaje:
+    """To a CM whose parent was cancelled."""
+    return Mensaje(
+        asunto=f"El distribuidor de «{cuenta}» es ahora {nuevo}",
+        sin_secretos=True,
+        parrafos=(
+            f"{anterior} dejó de ser el distribuidor del que depende la Cuenta Maestra «{cuenta}». Desde hoy es {nuevo}.",
+            "Su cuenta, sus clientes, sus saldos y sus contratos siguen como estaban; no tiene que hacer nada.",
+        ),
+    )
+
+
 def por_vencer(cuenta: str, vence_en: datetime, dias: int) -> Mensaje:
     cuando = "hoy" if dias == 0 else "mañana" if dias == 1 else f"en {dias} días"
     return Mensaje(
@@ -113,11 +141,14 @@ def vencida(cuenta: str, vence_en: datetime) -> Mensaje:
     )
 
 
-def renovada(cuenta: str, vence_en: datetime, suspendida: bool) -> Mensaje:
+def renovada(cuenta: str, vence_en: datetime, antes: str, ahora: str) -> Mensaje:
+    """`antes`, `ahora`: its states before and after."""
     parrafos: tuple[str, ...] = (
         f"«{cuenta}» se renovó con sus contratos y ahora vence el {en_palabras(vence_en)}.",
     )
-    if suspendida:
+    if antes == Estado.SUSPENDIDO and ahora == Estado.ACTIVO:
+        parrafos += ("Está activa de nuevo: ya puede usarla con normalidad.",)
+    if ahora == Estado.SUSPENDIDO:
         parrafos += ("Sigue suspendida: comuníquese con su distribuidor para reactivarla.",)
     return Mensaje(asunto=f"Su Cuenta Maestra «{cuenta}» se renovó", sin_secretos=True, parrafos=parrafos)
 

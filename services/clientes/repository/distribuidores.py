@@ -10,7 +10,13 @@ from uuid import UUID
 from sqlalchemy import and_, exists, or_, select, text
 
 from services.clientes.domain.cuentas import CuentaGuardada
-from services.clientes.domain.distribuidores import Accion, Cambio, CambioGuardado, FilaDistribuidor
+from services.clientes.domain.distribuidores import (
+    Accion,
+    Cambio,
+    CambioGuardado,
+    Correccion,
+    FilaDistribuidor,
+)
 from services.clientes.domain.perfiles import PerfilGuardado
 from services.clientes.models import CuentaMaestra, Perfil, Usuario
 from services.clientes.repository.base import Base, tabla
@@ -53,12 +59,20 @@ _PONER_AVISO = text(
     " FROM unnest(CAST(:ids AS uuid[]), CAST(:proximos AS timestamptz[])) u(id, proximo) WHERE c.cuenta_id = u.id"
 )
 _REENVIAR = text(
-    "UPDATE cuentas_maestras SET confirmar_antes_de = :hasta, version = version + 1"
+    "UPDATE cuentas_maestras SET confirmar_antes_de = :hasta, version = version + 1,"
+    " correo = coalesce(:correo, correo), movil = coalesce(:movil, movil),"
+    " titular_nombre = coalesce(:titular_nombre, titular_nombre)"
     f" WHERE cuenta_id = :cuenta_id AND estado = 'sin_validar' RETURNING {_COLUMNAS}"
 )
 _BORRAR_DATOS = text(
     "UPDATE cuentas_maestras SET nombre = 'Cuenta eliminada', rfc = NULL, correo = NULL, movil = NULL,"
     " titular_nombre = NULL WHERE cuenta_id = ANY(:ids)"
+)
+#: Told at its confirmation, at its conversion, or because it was born active.
+_ANUNCIADAS = text(
+    "SELECT cuenta_id FROM cuentas_maestras c WHERE cuenta_id = ANY(:ids) AND (origen = 'conversion'"
+    " OR EXISTS (SELECT FROM estados_de_cuenta_maestra e WHERE e.cuenta_id = c.cuenta_id"
+    " AND e.a IN ('sin_activar', 'activo')))"
 )
 _BORRAR_USUARIOS = text("DELETE FROM usuarios WHERE cuenta_id = ANY(:ids)")
 _CAPACIDAD = text(
@@ -70,8 +84,20 @@ _TIENE = text(
     "SELECT EXISTS (SELECT FROM capacidades WHERE cuenta_id = :cuenta_id AND producto = :producto"
     " AND inicia_en <= :dia AND vence_en >= :dia)"
 )
-_VIVAS = text(
-    "SELECT count(*) FROM cuentas_maestras WHERE padre_id = :id AND estado NOT IN ('cancelado', 'eliminado')"
+# In order of id, as whoever else locks several.
+_TOMAR_VIVAS = text(
+    f"SELECT {_COLUMNAS} FROM cuentas_maestras WHERE padre_id = :id AND estado NOT IN ('cancelado', 'eliminado')"
+    " ORDER BY cuenta_id FOR UPDATE"
+)
+_ADOPTAR = text(
+    "WITH adoptadas AS (UPDATE cuentas_maestras SET padre_id = :padre_id, version = version + 1"
+    f" WHERE cuenta_id = ANY(:ids) RETURNING {_COLUMNAS}), anotadas AS (INSERT INTO estados_de_cuenta_maestra"
+    " (cuenta_id, accion, de, a, quien, en) SELECT cuenta_id, 'adopcion', estado, estado, 'sistema', :en FROM adoptadas)"
+    " SELECT * FROM adoptadas ORDER BY cuenta_id"
+)
+_EN_AMBOS_LADOS = text(
+    "SELECT DISTINCT p.nombre FROM usuarios u JOIN usuarios h USING (perfil_id) JOIN perfiles p USING (perfil_id)"
+    " WHERE u.cuenta_id = :padre_id AND h.cuenta_id = ANY(:ids) ORDER BY p.nombre"
 )
 _HISTORIA = text(
     "SELECT accion, nullif(de, '') AS de, a, quien, motivo, en FROM estados_de_cuenta_maestra"
@@ -251,19 +277,35 @@ class Distribuidores(Base):
         )
         return self.una(CuentaGuardada, consulta)
 
-    def reenviar_alta(self, cuenta_id: UUID, hasta: datetime) -> CuentaGuardada | None:
-        """More time to confirm; None when it is not sin_validar any more."""
-        fila = self.session.execute(_REENVIAR, {"cuenta_id": cuenta_id, "hasta": hasta}).one_or_none()
+    def reenviar_alta(
+        self, cuenta_id: UUID, hasta: datetime, correccion: Correccion
+    ) -> CuentaGuardada | None:
+        """More time to confirm, by whom `correccion` says; None when it is not sin_validar any more."""
+        datos = {"cuenta_id": cuenta_id, "hasta": hasta, **correccion.__dict__}
+        fila = self.session.execute(_REENVIAR, datos).one_or_none()
         return None if fila is None else CuentaGuardada(**fila._mapping)
+
+    def anunciadas(self, ids: Sequence[UUID]) -> set[UUID]:
+        """Those of whom the other services were told that they exist (`contar_creada`)."""
+        return set(self.session.scalars(_ANUNCIADAS, {"ids": list(ids)}))
 
     def borrar_datos(self, ids: Sequence[UUID]) -> None:
         """Personal data of CMs that are removed, and who administers them."""
         self.session.execute(_BORRAR_USUARIOS, {"ids": list(ids)})
         self.session.execute(_BORRAR_DATOS, {"ids": list(ids)})
 
-    def hijas_vivas(self, cuenta_id: UUID) -> int:
-        """How many direct sub-distributors it has that are neither cancelled nor removed."""
-        return int(self.session.execute(_VIVAS, {"id": cuenta_id}).scalar_one())
+    def tomar_hijas_vivas(self, cuenta_id: UUID) -> list[CuentaGuardada]:
+        """Direct sub-distributors that are neither cancelled nor removed, locked."""
+        return [CuentaGuardada(**f._mapping) for f in self.session.execute(_TOMAR_VIVAS, {"id": cuenta_id})]
+
+    def adoptar(self, padre_id: UUID, ids: Sequence[UUID], en: datetime) -> list[CuentaGuardada]:
+        """Give these, which the caller has locked, another parent, and note it in their history."""
+        filas = self.session.execute(_ADOPTAR, {"padre_id": padre_id, "ids": list(ids), "en": en})
+        return [CuentaGuardada(**f._mapping) for f in filas]
+
+    def en_ambos_lados(self, padre_id: UUID, ids: Sequence[UUID]) -> list[str]:
+        """Names of who administers a CM and one of these."""
+        return list(self.session.scalars(_EN_AMBOS_LADOS, {"padre_id": padre_id, "ids": list(ids)}))
 
     def historia(self, cuenta_id: UUID, limite: int) -> list[CambioGuardado]:
         """What happened to a CM, the latest first."""

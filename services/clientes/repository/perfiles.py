@@ -69,7 +69,7 @@ class Perfiles(Base):
         """Whether a perfil administers any CM."""
         return bool(self.session.scalar(select(exists().where(Usuario.perfil_id == perfil_id))))
 
-    def nics_de_perfil(self, perfil_id: UUID) -> list[int]:
-        """Clientes of which this perfil is the perfil principal."""
+    def nics_de_perfil(self, perfil_id: UUID, *, en: UUID | None = None) -> list[int]:
+        """Clientes of which this perfil is the perfil principal; `en`: only those of that CM."""
         consulta = select(Cliente.nic).where(Cliente.perfil_principal_id == perfil_id).order_by(Cliente.nic)
-        return list(self.session.scalars(consulta))
+        return list(self.session.scalars(consulta if en is None else consulta.where(Cliente.cuenta_id == en)))

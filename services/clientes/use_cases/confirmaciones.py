@@ -134,12 +134,12 @@ def _exigir_libre(uow: Uow, cuenta: CuentaGuardada, perfil: PerfilGuardado) -> N
     if uow.repo.es_usuario(cuenta.padre_id, perfil.perfil_id):
         raise DomainError(
             Codigo.CONFLICTO,
-            "Su perfil administra la cuenta que dio de alta a ésta y no puede ser su titular. Pida que la den de alta"
-            " con otro correo.",
+            "Su perfil administra la cuenta de la que depende ésta y no puede ser su titular. Pida que reenvíen la"
+            " confirmación a otro correo.",
         )
     if uow.repo.nics_de_perfil(perfil.perfil_id):
         raise DomainError(
             Codigo.CONFLICTO,
-            "Su perfil es el perfil principal de un cliente y no puede administrar una Cuenta Maestra. Pida que la den"
-            " de alta con otro correo, o que conviertan al cliente en distribuidor.",
+            "Su perfil es el perfil principal de un cliente y no puede administrar una Cuenta Maestra. Pida que reenvíen la"
+            " confirmación a otro correo, o que conviertan al cliente en distribuidor.",
         )

@@ -36,8 +36,8 @@ def convertir_cliente(uow: Uow, p: c.ConvertirCliente) -> c.Conversion:
 
     The titular will be the cliente's perfil principal; without one, whoever `correo` and `movil` name. Either
     confirms by mail, as in any alta: nobody is given an account, with its duties, unasked. A perfil is never on both
-    sides: the link of the perfil principal ends in this transaction. Locks: perfil, cuenta maestra, cliente. Raises
-    `contrato_requerido` without Multi-nivel and what an alta raises.
+    sides: the link of the perfil principal ends in this transaction, and one that is another cliente's too is refused.
+    Locks: perfil, cuenta maestra, cliente. Raises `contrato_requerido` without Multi-nivel and what an alta raises.
     """
     if not p.confirmar:
         raise reglas.confirmacion_requerida()
@@ -108,10 +108,29 @@ def _titular(uow: Uow, p: c.ConvertirCliente, cliente: ClienteGuardado) -> Datos
         raise campo_invalido("correo", "Escriba el correo de quien será el titular de la nueva cuenta.")
     if movil is None:
         raise campo_invalido("movil", "Escriba el móvil de quien será el titular de la nueva cuenta.")
-    uow.repo.perfil_confirmado(correo)
+    _exigir_que_pueda_confirmar(uow, p, cliente, correo)
     return DatosDeAlta(
         nombre=cliente.nombre, correo=correo, movil=movil, rfc=cliente.rfc, titular_nombre=titular
     )
+
+
+def _exigir_que_pueda_confirmar(
+    uow: Uow, p: c.ConvertirCliente, cliente: ClienteGuardado, correo: str
+) -> None:
+    """Its confirmed perfil, locked, is no other cliente's perfil principal: confirming would refuse it for ever.
+
+    Of a correo that the CM wrote, only what the CM knows is looked at: whether somebody's correo is of a perfil
+    principal elsewhere is not its business (ADR 20), and it can correct the correo afterwards.
+    """
+    perfil = uow.repo.perfil_confirmado(correo)
+    if perfil is None:
+        return
+    propios = [n for n in uow.repo.nics_de_perfil(perfil.perfil_id, en=p.cuenta_id) if n != cliente.nic]
+    if cliente.perfil_principal_id is None:
+        if propios:
+            raise reglas.correo_de_quien_controla(propios)
+    elif set(uow.repo.nics_de_perfil(perfil.perfil_id)) - {cliente.nic}:
+        raise reglas.controla_a_otros(propios)
 
 
 def _contar(uow: Uow, conversion: ConversionGuardada, cliente: ClienteGuardado, nueva: UUID) -> None:

@@ -14,12 +14,13 @@ from services.clientes import domain
 from services.clientes.domain import distribuidores as reglas
 from services.clientes.domain import vigencia
 from services.clientes.domain.cuentas import CuentaGuardada, Estado
-from services.clientes.domain.distribuidores import Accion, Cambio, DatosDeAlta, Origen, Quien
+from services.clientes.domain.distribuidores import Accion, Cambio, Correccion, DatosDeAlta, Origen, Quien
+from services.clientes.domain.privacidad import es_correo_suprimido
 from services.clientes.mensajes import distribuidores as mensajes
 from services.clientes.use_cases.correos import escribir
 from services.clientes.use_cases.cuentas import cuenta_de
 from shared.contracts import eventos as ev
-from shared.errors import Codigo, DomainError, campo_invalido
+from shared.errors import Codigo, DomainError
 from shared.persistence.uow import UnitOfWork
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def abrir(
         raise padre_no_encontrado()
     domain.exigir_activa(padre)
     exigir_multinivel(uow, padre)
-    _exigir_ajeno(uow, padre, datos)
+    _exigir_ajeno(uow, padre, datos.correo, datos.movil)
     ahora = uow.ahora
     cuenta = CuentaGuardada(
         cuenta_id=uuid4(),
@@ -90,19 +91,32 @@ def exigir_multinivel(uow: Uow, cuenta: CuentaGuardada) -> None:
         raise reglas.sin_multinivel()
 
 
-def reenviar(uow: Uow, padre_id: UUID, cuenta_id: UUID) -> CuentaGuardada:
-    """Another mail, and thirty more days; the link of the earlier one stops working."""
+def reenviar(uow: Uow, padre_id: UUID, cuenta_id: UUID, correccion: Correccion) -> CuentaGuardada:
+    """Another mail, and thirty more days; the link of the earlier one stops working.
+
+    A `correccion` changes who it goes to: a mistyped correo would leave the alta, and the cliente that a conversion put
+    into it, to nobody. Who had the earlier link is told that it is void, and not whose the new one is. Raises what
+    an alta with that correo and móvil would.
+    """
     padre = cuenta_de(uow, padre_id)
+    if correccion != Correccion():
+        # Its row is the turn of whoever opens or corrects an alta under it: of one correo, one waits at a time.
+        padre = uow.repo.tomar_cuenta(padre_id) or padre
     domain.exigir_activa(padre)
     cuenta = reglas.exigir_hija(padre_id, uow.repo.cuenta(cuenta_id))
-    alargada = uow.repo.reenviar_alta(cuenta_id, vigencia.confirmar_hasta(uow.ahora))
-    if alargada is None:
+    if cuenta.estado != Estado.SIN_VALIDAR:
         raise reglas.fuera_de_estado(Estado(cuenta.estado), Accion.VALIDAR)
+    if correccion != Correccion():
+        _exigir_corregible(uow, padre, cuenta, correccion)
+    alargada = uow.repo.reenviar_alta(cuenta_id, vigencia.confirmar_hasta(uow.ahora), correccion)
+    if alargada is None:
+        raise DomainError(Codigo.CONFLICTO, "La cuenta cambió mientras tanto. Consúltela de nuevo y repita.")
     uow.auditar(
-        objeto=f"distribuidor:{cuenta_id}",
-        antes={"confirmar_antes_de": cuenta.confirmar_antes_de},
-        despues={"confirmar_antes_de": alargada.confirmar_antes_de},
+        objeto=f"distribuidor:{cuenta_id}", antes=_contacto_de(cuenta), despues=_contacto_de(alargada)
     )
+    if cuenta.correo not in (None, alargada.correo) and not es_correo_suprimido(str(cuenta.correo)):
+        retirado = mensajes.alta_con_otro_correo(cuenta.nombre, padre.nombre)
+        escribir(uow, str(cuenta.correo), retirado, f"alta:{cuenta_id}:otro_correo:{alargada.version}")
     enviar_confirmacion(uow, padre, alargada)
     return alargada
 
@@ -110,28 +124,37 @@ def reenviar(uow: Uow, padre_id: UUID, cuenta_id: UUID) -> CuentaGuardada:
 def actuar(
     uow: Uow, padre_id: UUID, cuenta_id: UUID, accion: Accion, actor: UUID | None, motivo: str | None
 ) -> CuentaGuardada:
-    """Activate, suspend, reactivate or cancel a direct sub-distributor. Raises `conflicto` in another state."""
-    domain.exigir_activa(cuenta_de(uow, padre_id))
-    cuenta = reglas.exigir_hija(padre_id, uow.repo.cuenta(cuenta_id))
+    """Activate, suspend, reactivate or cancel a direct sub-distributor. Raises `conflicto` in another state.
+
+    A cancelled one's own sub-distributors go on under the parent. Locks for that: the parent, the CM, those.
+    """
+    # Whoever is adopted hangs from a parent that is still active, and that is nobody else's turn.
+    padre = uow.repo.tomar_cuenta(padre_id) if accion is Accion.CANCELAR else None
+    domain.exigir_activa(padre or cuenta_de(uow, padre_id))
+    cuenta = reglas.exigir_hija(
+        padre_id, uow.repo.tomar_cuenta(cuenta_id) if padre else uow.repo.cuenta(cuenta_id)
+    )
     motivo = reglas.motivo_valido(accion, motivo)
     reglas.transitar(cuenta.estado, accion, Quien.PADRE)
-    vence_en = cuenta.vence_en
+    vence_en, adoptadas = cuenta.vence_en, list[UUID]()
     if accion is Accion.ACTIVAR:
         vence_en = vigencia.primer_vencimiento(uow.ahora)
     elif accion is Accion.REACTIVAR and vence_en is not None and _paso(vence_en, uow.ahora):
         raise DomainError(
             Codigo.CONFLICTO,
-            f"La cuenta venció el {vigencia.en_palabras(vence_en)} mientras estaba suspendida. Renuévela y después"
-            " reactívela.",
+            f"La cuenta venció el {vigencia.en_palabras(vence_en)} mientras estaba suspendida. Renuévela, y"
+            " con el pago volverá a estar activa.",
             datos={"estado": cuenta.estado, "acciones": [str(Accion.RENOVAR), str(Accion.CANCELAR)]},
         )
     elif accion is Accion.CANCELAR:
-        cuantas = uow.repo.hijas_vivas(cuenta_id)
-        if cuantas:
-            raise reglas.con_distribuidores(cuantas)
+        assert padre is not None
+        adoptadas = _adoptar(uow, padre, cuenta)
         uow.repo.anular_tokens(proposito=reglas.PROPOSITO_ALTA, sujeto=str(cuenta_id), ahora=uow.ahora)
     cambiada = cambiar(uow, cuenta, accion, Quien.PADRE, actor, motivo, vence_en)
-    uow.auditar(objeto=f"distribuidor:{cuenta_id}", antes=estado_de(cuenta), despues=estado_de(cambiada))
+    despues = estado_de(cambiada)
+    if adoptadas:
+        despues["adoptadas"] = [str(x) for x in adoptadas]
+    uow.auditar(objeto=f"distribuidor:{cuenta_id}", antes=estado_de(cuenta), despues=despues)
     avisar(uow, cambiada, _mensaje(cambiada, accion, motivo, uow.ahora), str(accion))
     return cambiada
 
@@ -233,24 +256,69 @@ def padre_no_encontrado() -> DomainError:
     return DomainError(Codigo.NO_ENCONTRADO, "No existe esa Cuenta Maestra. Revise el identificador.")
 
 
-def _exigir_ajeno(uow: Uow, padre: CuentaGuardada, datos: DatosDeAlta) -> None:
-    if uow.repo.usuario_con_contacto(padre.cuenta_id, datos.correo, datos.movil):
-        raise campo_invalido(
-            "correo",
-            "El correo y el móvil del nuevo distribuidor no pueden ser de quien administra la cuenta que lo da de"
-            " alta. Use los del distribuidor.",
+def _exigir_ajeno(uow: Uow, padre: CuentaGuardada, correo: str, movil: str) -> None:
+    if uow.repo.usuario_con_contacto(padre.cuenta_id, correo, movil):
+        raise reglas.contacto_de_quien_da_de_alta()
+
+
+def _exigir_corregible(
+    uow: Uow, padre: CuentaGuardada, cuenta: CuentaGuardada, correccion: Correccion
+) -> None:
+    correo, movil = correccion.correo or cuenta.correo, correccion.movil or cuenta.movil
+    assert correo is not None
+    assert movil is not None
+    _exigir_ajeno(uow, padre, correo, movil)
+    espera = uow.repo.alta_sin_validar(padre.cuenta_id, correo)
+    if espera is not None and espera.cuenta_id != cuenta.cuenta_id:
+        raise reglas.ya_espera_otra(espera)
+
+
+def _adoptar(uow: Uow, padre: CuentaGuardada, cuenta: CuentaGuardada) -> list[UUID]:
+    """The living sub-distributors of a CM that is about to be cancelled go on under its parent; their ids.
+
+    Nothing else of them changes: state, clientes, balances, contracts. None is born meanwhile, since a CM that can be
+    cancelled opens none, and the caller has both locked.
+    """
+    hijas = uow.repo.tomar_hijas_vivas(cuenta.cuenta_id)
+    if not hijas:
+        return []
+    ids = [x.cuenta_id for x in hijas]
+    if nombres := uow.repo.en_ambos_lados(padre.cuenta_id, ids):
+        raise reglas.en_ambos_lados(nombres)
+    for hija in hijas:
+        if hija.estado == Estado.SIN_VALIDAR and hija.correo is not None:
+            espera = uow.repo.alta_sin_validar(padre.cuenta_id, hija.correo)
+            if espera is not None:
+                raise reglas.dos_altas_de_un_correo(espera)
+    for adoptada in uow.repo.adoptar(padre.cuenta_id, ids, uow.ahora):
+        contar(uow, adoptada)
+        uow.asentar(
+            "clientes.adoptar_cuenta",
+            cuentas=[padre.cuenta_id, adoptada.cuenta_id],
+            objeto=f"distribuidor:{adoptada.cuenta_id}",
+            detalle={"padre_anterior": str(cuenta.cuenta_id), "padre": str(padre.cuenta_id)},
         )
+        if adoptada.estado != Estado.SIN_VALIDAR:
+            mensaje = mensajes.con_otro_distribuidor(adoptada.nombre, cuenta.nombre, padre.nombre)
+            avisar(uow, adoptada, mensaje, "adopcion")
+    return ids
+
+
+def _contacto_de(cuenta: CuentaGuardada) -> dict[str, object]:
+    """What the audit log shows of an alta that is sent again; it masks what says who somebody is."""
+    return {
+        "correo": cuenta.correo,
+        "movil": cuenta.movil,
+        "titular": cuenta.titular_nombre,
+        "confirmar_antes_de": cuenta.confirmar_antes_de,
+    }
 
 
 def _repetida(uow: Uow, padre: CuentaGuardada, datos: DatosDeAlta, origen: Origen) -> CuentaGuardada:
     espera = uow.repo.alta_sin_validar(padre.cuenta_id, datos.correo)
     if espera is None or origen in (Origen.PORTAL, Origen.CONVERSION):
-        raise DomainError(
-            Codigo.CONFLICTO,
-            "Ya hay una cuenta sin validar con ese correo. Reenvíele el correo de confirmación, o cancélela.",
-            datos={} if espera is None else {"cuenta_id": str(espera.cuenta_id)},
-        )
-    alargada = uow.repo.reenviar_alta(espera.cuenta_id, vigencia.confirmar_hasta(uow.ahora))
+        raise reglas.ya_espera_otra(espera)
+    alargada = uow.repo.reenviar_alta(espera.cuenta_id, vigencia.confirmar_hasta(uow.ahora), Correccion())
     if alargada is None:
         raise DomainError(Codigo.CONFLICTO, "La cuenta se confirmó mientras tanto.")
     enviar_confirmacion(uow, padre, alargada)

@@ -193,8 +193,11 @@ def suprimir_cuentas(uow: Uow, ids: Sequence[UUID], ahora: datetime) -> None:
     uow.repo.limpiar_respuestas("cuenta_id", [str(x) for x in ids], reglas.sin_persona)
     for cliente in propios:
         _suprimir_cliente(uow, cliente.cliente_id, cliente.nic, cliente.cuenta_id, cliente.rfc)
+    # Of an alta that nobody confirmed the others never heard: they would wait for it, and give up in a dead letter.
+    anunciadas = uow.repo.anunciadas(ids)
     for cuenta_id in ids:
-        uow.publish(CUENTA_SUPRIMIDA, CuentaSuprimida(cuenta_id=cuenta_id, en=ahora))
+        if cuenta_id in anunciadas:
+            uow.publish(CUENTA_SUPRIMIDA, CuentaSuprimida(cuenta_id=cuenta_id, en=ahora))
         uow.asentar("clientes.suprimir_cuenta", cuentas=[cuenta_id], objeto=f"cuenta:{cuenta_id}")
 
 

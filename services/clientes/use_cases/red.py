@@ -10,7 +10,7 @@ from uuid import UUID
 from services.clientes import domain
 from services.clientes.domain import distribuidores as reglas
 from services.clientes.domain import vigencia
-from services.clientes.domain.distribuidores import Accion, DatosDeAlta, FilaDistribuidor, Origen
+from services.clientes.domain.distribuidores import Accion, Correccion, DatosDeAlta, FilaDistribuidor, Origen
 from services.clientes.use_cases import distribuidores, renovaciones
 from shared import pagination
 from shared.contracts import clientes as c
@@ -48,8 +48,13 @@ def cambiar(uow: Uow, p: c.CambiarDistribuidor) -> c.Distribuidor:
 
 
 def reenviar(uow: Uow, p: c.ReenviarAlta) -> c.Distribuidor:
-    """Mail the confirmation again."""
-    distribuidores.reenviar(uow, p.cuenta_id, p.distribuidor_id)
+    """Mail the confirmation again, to whom it should have gone."""
+    correccion = Correccion(
+        correo=domain.normalizar_correo(p.correo) if p.correo is not None else None,
+        movil=domain.normalizar_movil(p.movil) if p.movil is not None else None,
+        titular_nombre=domain.texto_requerido(p.titular, "titular") if p.titular is not None else None,
+    )
+    distribuidores.reenviar(uow, p.cuenta_id, p.distribuidor_id, correccion)
     return _ver(uow, p.cuenta_id, p.distribuidor_id)
 
 

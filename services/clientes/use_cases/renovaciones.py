@@ -228,11 +228,21 @@ def _lineas(uow: Uow, cuenta: CuentaGuardada, vence_en: datetime) -> list[Concep
     return reglas.conceptos(cuota[0], contratos)
 
 
+def dar_anio(
+    uow: Uow, cuenta: CuentaGuardada, quien: Quien, actor: UUID | None, pedida_en: datetime
+) -> CuentaGuardada:
+    """One more year, and active again if whoever paid lifts its suspension with it: two lines of its history."""
+    vence_en = vigencia.vencimiento_renovado(cuenta.vence_en, uow.ahora)
+    cambiada = distribuidores.cambiar(uow, cuenta, Accion.RENOVAR, quien, actor, None, vence_en)
+    if reglas.levanta_suspension(cambiada, quien, pedida_en):
+        cambiada = distribuidores.cambiar(uow, cambiada, Accion.REACTIVAR, quien, actor)
+    return cambiada
+
+
 def _aplicar(uow: Uow, cuenta: CuentaGuardada, renovacion: RenovacionGuardada) -> None:
     """Give the year that was paid, and tell licencias which contracts go on with it."""
-    vence_en = vigencia.vencimiento_renovado(cuenta.vence_en, uow.ahora)
-    quien = Quien(renovacion.quien)
-    cambiada = distribuidores.cambiar(uow, cuenta, Accion.RENOVAR, quien, renovacion.actor, None, vence_en)
+    cambiada = dar_anio(uow, cuenta, Quien(renovacion.quien), renovacion.actor, renovacion.solicitada_en)
+    assert cambiada.vence_en is not None
     uow.repo.cambiar_renovacion(
         replace(
             renovacion, estado=EstadoRenovacion.APLICADA, vence_en=cambiada.vence_en, resuelta_en=uow.ahora
@@ -243,14 +253,12 @@ def _aplicar(uow: Uow, cuenta: CuentaGuardada, renovacion: RenovacionGuardada) -
         ev.CuentaRenovada(
             renovacion_id=renovacion.id,
             cuenta_id=cuenta.cuenta_id,
-            vence_en=vigencia.dia_en_mexico(vence_en),
+            vence_en=vigencia.dia_en_mexico(cambiada.vence_en),
             mkl=[UUID(x["id"]) for x in renovacion.conceptos if x["tipo"] == "mkl"],
         ),
     )
-    suspendida = cambiada.estado == Estado.SUSPENDIDO
-    distribuidores.avisar(
-        uow, cambiada, mensajes.renovada(cambiada.nombre, vence_en, suspendida), "renovacion"
-    )
+    mensaje = mensajes.renovada(cambiada.nombre, cambiada.vence_en, cuenta.estado, cambiada.estado)
+    distribuidores.avisar(uow, cambiada, mensaje, "renovacion")
     crash_point("renovacion.al_aplicar")
 
 

@@ -169,9 +169,14 @@ class UnDistribuidor(MethodView):
 @blp.route("/v1/distribuidores/<uuid:distribuidor_id>/reenvio")
 class Reenvio(MethodView):
     @requiere_sesion("administrador")
+    @blp.arguments(esquema_de(c.ReenviarAlta, "distribuidor_id"), required=False)
     @blp.response(200, DistribuidorSalida)
-    def post(self, distribuidor_id: UUID) -> Any:
-        """Envía de nuevo el correo de confirmación; el enlace anterior deja de servir."""
+    def post(self, datos: dict[str, Any], distribuidor_id: UUID) -> Any:
+        """Envía de nuevo el correo de confirmación; el enlace anterior deja de servir.
+
+        Si el correo, el móvil o el nombre del titular se escribieron mal, envíe los correctos mientras la cuenta esté
+        sin validar, también la de un cliente convertido en distribuidor. Lo que no envíe queda como está.
+        """
         yo = actual()
         return llamar(
             c.REENVIAR_ALTA,
@@ -180,6 +185,7 @@ class Reenvio(MethodView):
                 cuenta_id=yo.cuenta_id,
                 actor=yo.perfil_id,
                 distribuidor_id=distribuidor_id,
+                **datos,
             ),
         )
 
@@ -220,7 +226,10 @@ class Cancelacion(MethodView):
     @blp.arguments(ConMotivo)
     @blp.response(200, DistribuidorSalida)
     def post(self, datos: dict[str, Any], distribuidor_id: UUID) -> Any:
-        """Cancela una cuenta que no está activa. No se puede deshacer: se elimina en 30 días naturales."""
+        """Cancela una cuenta que no está activa. No se puede deshacer: se elimina en 30 días naturales.
+
+        Los distribuidores a su cargo no se cancelan: pasan a depender de esta cuenta.
+        """
         return _cambiar(distribuidor_id, "cancelacion", datos)
 
 
@@ -237,7 +246,10 @@ class RenovacionDeDistribuidor(MethodView):
     @blp.arguments(RenovacionDeCuentaEntrada)
     @blp.response(202, Renovada)
     def post(self, datos: dict[str, Any], distribuidor_id: UUID) -> Any:
-        """Renueva un año a un distribuidor con los puntos de esta cuenta. Consulte después su `estado`."""
+        """Renueva un año a un distribuidor con los puntos de esta cuenta. Consulte después su `estado`.
+
+        Al cobrarse, la cuenta vencida o suspendida vuelve a estar activa.
+        """
         exigir_confirmacion(datos, "Se cobrará un año completo en puntos.")
         yo = actual()
         return llamar(
@@ -256,7 +268,10 @@ _ADVERTENCIAS = {
     "activacion": "La cuenta podrá usarse plenamente y comienza su año.",
     "suspension": "La cuenta solo podrá consultar y renovar.",
     "reactivacion": "La cuenta podrá usarse plenamente.",
-    "cancelacion": "La cancelación no se puede deshacer: la cuenta se elimina en 30 días naturales.",
+    "cancelacion": (
+        "La cancelación no se puede deshacer: la cuenta se elimina en 30 días naturales, y los distribuidores a su cargo"
+        " pasan a depender de la suya."
+    ),
 }
 
 

@@ -148,11 +148,17 @@ class CambiarDistribuidor(PeticionConClave):
 
 @dataclass(frozen=True, kw_only=True)
 class ReenviarAlta(PeticionConClave):
-    """Mail the confirmation of an alta again; the earlier link stops working."""
+    """Mail the confirmation of an alta again; the earlier link stops working.
+
+    `correo`, `movil`, `titular`: those of who is to confirm, when they were written wrong. What is not sent stays.
+    """
 
     cuenta_id: UUID
     actor: UUID | None = None
     distribuidor_id: UUID
+    correo: str | None = opcional(CORREO)
+    movil: str | None = opcional(MOVIL)
+    titular: str | None = opcional(NOMBRE)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -98,8 +98,12 @@ class RepositorioFalso:
     def administra_alguna(self, perfil_id: UUID) -> bool:
         return bool(self.administra(perfil_id))
 
-    def nics_de_perfil(self, perfil_id: UUID) -> list[int]:
-        return [c.nic for c in self.clientes.values() if c.perfil_principal_id == perfil_id]
+    def nics_de_perfil(self, perfil_id: UUID, *, en: UUID | None = None) -> list[int]:
+        return [
+            c.nic
+            for c in self.clientes.values()
+            if c.perfil_principal_id == perfil_id and en in (None, c.cuenta_id)
+        ]
 
     def agregar_sesion(self, *, sesion_id: UUID, **datos: Any) -> None:
         self.sesiones[sesion_id] = {**datos, "revocada_en": None}

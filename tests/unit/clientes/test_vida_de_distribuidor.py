@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from services.clientes.domain import distribuidores as reglas
-from services.clientes.domain import vigencia
 from services.clientes.domain.cuentas import CuentaGuardada, Estado
-from services.clientes.domain.distribuidores import Accion, Cambio, DatosDeAlta, Origen, Quien
+from services.clientes.domain.distribuidores import Accion, Cambio, Correccion, DatosDeAlta, Origen, Quien
 from services.clientes.domain.perfiles import PerfilGuardado
 from services.clientes.domain.vigencia import ZONA
-from services.clientes.use_cases import confirmaciones, distribuidores, vida
+from services.clientes.use_cases import confirmaciones, distribuidores, renovaciones, vida
 from shared.contracts import clientes as c
 from shared.errors import Codigo, DomainError
 from tests.unit.clientes.fakes import CredencialesFalsas, RepositorioFalso, UowFalsa
@@ -59,6 +58,20 @@ class Repositorio(RepositorioFalso):
             None,
         )
 
+    def tomar_cuenta(self, cuenta_id: UUID) -> CuentaGuardada | None:
+        return self.cuentas.get(cuenta_id)
+
+    def reenviar_alta(
+        self, cuenta_id: UUID, hasta: datetime, correccion: Correccion
+    ) -> CuentaGuardada | None:
+        x = self.cuentas[cuenta_id]
+        if x.estado != "sin_validar":
+            return None
+        self.cuentas[cuenta_id] = replace(
+            x, version=x.version + 1, confirmar_antes_de=hasta, correo=correccion.correo or x.correo
+        )
+        return self.cuentas[cuenta_id]
+
     def agregar_token(self, token: str, *, sujeto: str, **_: Any) -> None:
         self.anular_tokens(sujeto=sujeto)
         self.tokens[token] = UUID(sujeto)
@@ -85,8 +98,23 @@ class Repositorio(RepositorioFalso):
     def borrar_rivales(self, perfil: PerfilGuardado) -> None:
         pass
 
-    def hijas_vivas(self, cuenta_id: UUID) -> int:
-        return sum(x.padre_id == cuenta_id and x.estado in reglas.VIVAS for x in self.cuentas.values())
+    def tomar_hijas_vivas(self, cuenta_id: UUID) -> list[CuentaGuardada]:
+        return self._donde(lambda x: x.padre_id == cuenta_id and x.estado in reglas.VIVAS, 1000)
+
+    def en_ambos_lados(self, *_: Any) -> list[str]:
+        return []
+
+    def adoptar(self, padre_id: UUID, ids: Any, en: datetime) -> list[CuentaGuardada]:
+        for id_ in ids:
+            x = self.cuentas[id_]
+            self.cuentas[id_] = replace(x, padre_id=padre_id, version=x.version + 1)
+            self.anotar_cambio(
+                Cambio(
+                    cuenta_id=id_, accion=Accion.ADOPTAR, de=Estado(x.estado), a=Estado(x.estado),
+                    quien=Quien.SISTEMA, actor=None, motivo=None, en=en,
+                )
+            )  # fmt: skip
+        return [self.cuentas[i] for i in ids]
 
     def cambiar_estado(
         self, cambio: Cambio, version: int, vence_en: datetime | None, proximo_aviso: datetime | None
@@ -141,6 +169,9 @@ class Repositorio(RepositorioFalso):
         for id_ in ids:
             self.cuentas[id_] = replace(self.cuentas[id_], nombre="Cuenta eliminada", correo=None, movil=None)
         self.usuarios = {k: v for k, v in self.usuarios.items() if k[0] not in ids}
+
+    def anunciadas(self, ids: Any) -> set[UUID]:
+        return {x.cuenta_id for x in self.cambios if x.cuenta_id in ids and x.accion == Accion.VALIDAR}
 
     # What an erasure leaves in other tables is the business of tests/integration/test_supresiones.py.
     def contactos_de_cuentas(self, ids: Any) -> list[Any]:
@@ -241,6 +272,22 @@ class Vida(RuleBasedStateMachine):
         assert self.modelo[cuenta] == "sin_validar"
         self._anotar(cuenta, "sin_activar")
 
+    @rule(n=st.integers(0, 30), corrige=st.booleans())
+    def reenviar(self, n: int, corrige: bool) -> None:
+        """With another correo or without: its thirty days begin anew, and only while nobody has confirmed it."""
+        cuenta = self.elegir(n)
+        padre = self.padre.get(cuenta, self.raiz)
+        correo = f"corregido{len(self.repo.correos)}@x.mx" if corrige else None
+        antes = self.repo.cuentas[cuenta].correo
+        hecha, error = intentar(distribuidores.reenviar, self.uow, padre, cuenta, Correccion(correo=correo))
+        if error is not None:
+            assert (self.modelo[padre], self.modelo[cuenta]) != ("activo", "sin_validar")
+            return
+        assert (self.modelo[padre], self.modelo[cuenta]) == ("activo", "sin_validar")
+        assert hecha.correo == (correo or antes)
+        assert list(self.repo.tokens.values()).count(cuenta) == 1
+        self.desde[cuenta] = self.hoy
+
     @rule(n=st.integers(0, 30), acto=st.sampled_from(sorted(ACTOS)), ajeno=st.booleans())
     def actuar(self, n: int, acto: str, ajeno: bool) -> None:
         cuenta = self.elegir(n)
@@ -253,7 +300,6 @@ class Vida(RuleBasedStateMachine):
             and quien == padre
             and self.modelo[padre] == "activo"
             and not (acto == "reactivacion" and self.vence[cuenta] < self.hoy)
-            and not (acto == "cancelacion" and self._vivas(cuenta))
         )
         _, error = intentar(distribuidores.actuar, self.uow, quien, cuenta, Accion(acto), None, "porque sí")
         if error is not None:
@@ -262,11 +308,20 @@ class Vida(RuleBasedStateMachine):
         assert permitido
         assert siguiente is not None
         self._anotar(cuenta, siguiente)
+        if acto == "cancelacion":
+            # Its sub-distributors are its parent's from now on, as they were.
+            for hija, suyo in self.padre.items():
+                if suyo == cuenta and self.modelo[hija] not in ("cancelado", "eliminado"):
+                    self.padre[hija] = padre
         if acto == "activacion":
             self.vence[cuenta] = self._anio(self.hoy)
 
-    @rule(n=st.integers(0, 30), quien=st.sampled_from([Quien.PADRE, Quien.PROPIA, Quien.SISTEMA]))
-    def renovar(self, n: int, quien: Quien) -> None:
+    @rule(
+        n=st.integers(0, 30),
+        quien=st.sampled_from([Quien.PADRE, Quien.PROPIA, Quien.SISTEMA]),
+        tarde=st.booleans(),
+    )
+    def renovar(self, n: int, quien: Quien, tarde: bool) -> None:
         cuenta = self.repo.cuentas[self.elegir(n)]
         estado = self.modelo[cuenta.cuenta_id]
         permitido = (
@@ -276,14 +331,16 @@ class Vida(RuleBasedStateMachine):
         )
         if cuenta.cuenta_id == self.raiz:
             return
-        hasta = vigencia.vencimiento_renovado(cuenta.vence_en, self.uow.ahora)
+        # A suspension that came after it was asked for is not lifted.
+        pedida_en = cuenta.estado_desde - timedelta(seconds=1) if tarde else self.uow.ahora
         try:
-            distribuidores.cambiar(self.uow, cuenta, Accion.RENOVAR, quien, None, None, hasta)
+            renovaciones.dar_anio(self.uow, cuenta, quien, None, pedida_en)
         except DomainError:
             assert not permitido
             return
         assert permitido
-        self._anotar(cuenta.cuenta_id, "suspendido" if estado == "suspendido" else "activo")
+        sigue = estado == "suspendido" and (quien is Quien.PROPIA or tarde)
+        self._anotar(cuenta.cuenta_id, "suspendido" if sigue else "activo")
         self.vence[cuenta.cuenta_id] = self._anio(max(self.hoy, self.vence[cuenta.cuenta_id]))
 
     @rule(dias=st.sampled_from([0, 1, 1, 2, 7, 15, 29, 30, 31, 365]), horas=st.integers(0, 23))
@@ -319,6 +376,7 @@ class Vida(RuleBasedStateMachine):
         if not hasattr(self, "modelo"):
             return
         assert {i: x.estado for i, x in self.repo.cuentas.items()} == self.modelo
+        assert {i: x.padre_id for i, x in self.repo.cuentas.items() if x.padre_id} == self.padre
         for id_, dia in self.vence.items():
             vence_en = self.repo.cuentas[id_].vence_en
             assert vence_en is not None
@@ -337,7 +395,17 @@ class Vida(RuleBasedStateMachine):
         for id_, x in self.repo.cuentas.items():
             versiones = [e.version for e in cambiadas if e.cuenta_id == id_]
             assert versiones == sorted(set(versiones))
-            assert id_ == self.raiz or versiones[-1] == x.version
+            # Sending an alta again is no change of state: nobody else is told.
+            assert id_ == self.raiz or versiones[-1] == x.version or x.estado == "sin_validar"
+
+    @invariant()
+    def solo_se_suprime_lo_que_se_creo(self) -> None:
+        """For the other services: who was never told to exist is not to be forgotten either."""
+        if not hasattr(self, "modelo"):
+            return
+        creadas = {e.cuenta_id for n, e in self.uow.publicados if n.endswith("maestra_creada_v1")}
+        suprimidas = [e.cuenta_id for n, e in self.uow.publicados if n.endswith("cuenta_suprimida_v1")]
+        assert sorted(suprimidas) == sorted(x for x in creadas if self.modelo[x] == "eliminado")
 
     @invariant()
     def nadie_cuelga_de_una_cancelada(self) -> None:
@@ -362,11 +430,6 @@ class Vida(RuleBasedStateMachine):
         if self.modelo.get(cuenta) != estado:
             self.desde[cuenta] = self.hoy
         self.modelo[cuenta] = estado
-
-    def _vivas(self, cuenta: UUID) -> bool:
-        return any(
-            p == cuenta and self.modelo[h] not in ("cancelado", "eliminado") for h, p in self.padre.items()
-        )
 
     @staticmethod
     def _anio(dia: date) -> date:
