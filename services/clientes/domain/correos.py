@@ -65,7 +65,8 @@ class Mensaje:
 class CorreoEscrito:
     """A mail ready to be sent. `clave` makes it one, however often it is asked for.
 
-    `efimero`: once it is sent or given up, the address is erased too.
+    `efimero`: once it is sent or given up, the address is erased too. `perfil_id`: whose mail it is, where its address
+    is not (yet) that perfil's. `sobre_perfil_id`: another person whom its text names; it goes when that one is erased.
     """
 
     clave: str
@@ -75,6 +76,8 @@ class CorreoEscrito:
     html: str
     secreto: bool = True
     efimero: bool = False
+    perfil_id: UUID | None = None
+    sobre_perfil_id: UUID | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from services.clientes import domain
 from services.clientes.domain import (
@@ -40,11 +41,21 @@ _MARGEN = timedelta(seconds=2)
 _LOTE_DE_LIMPIEZA = 1000
 
 
-def escribir(uow: Uow, para: str, mensaje: Mensaje, clave: str, *, efimero: bool = False) -> None:
+def escribir(
+    uow: Uow,
+    para: str,
+    mensaje: Mensaje,
+    clave: str,
+    *,
+    efimero: bool = False,
+    de: UUID | None = None,
+    sobre: UUID | None = None,
+) -> None:
     """Queue a mail for `para` (a correo). The same `clave` twice is one mail.
 
-    `efimero`: its address is erased as soon as it is sent or given up. Raises `datos_invalidos` when `para` or the
-    subject could break a header.
+    `efimero`: its address is erased as soon as it is sent or given up. `de`: the perfil that it is for, where `para` is
+    not that perfil's own correo. `sobre`: another perfil whom it names; say it, since an erasure searches no text.
+    Raises `datos_invalidos` when `para` or the subject could break a header.
     """
     uow.repo.agregar_correo(
         CorreoEscrito(
@@ -55,6 +66,8 @@ def escribir(uow: Uow, para: str, mensaje: Mensaje, clave: str, *, efimero: bool
             html=plantilla.en_html(mensaje),
             secreto=not mensaje.sin_secretos,
             efimero=efimero,
+            perfil_id=de,
+            sobre_perfil_id=sobre,
         )
     )
 
