@@ -20,7 +20,9 @@ from services.clientes.domain.correos import (
     Mensaje,
     Transporte,
     cabecera_valida,
+    para_mostrar,
     proximo_intento,
+    sin_direcciones,
 )
 from services.clientes.domain.cuentas import (
     Administra,
@@ -169,6 +171,7 @@ __all__ = [
     "nueva_renovacion",
     "nuevo_secreto",
     "nuevos_codigos",
+    "para_mostrar",
     "pasos_vigentes",
     "precio_unitario",
     "proximo_intento",
@@ -177,6 +180,7 @@ __all__ = [
     "reusada",
     "sesion_terminada",
     "sin_confirmar",
+    "sin_direcciones",
     "sujeto_de",
     "texto_requerido",
     "vencimiento_valido",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,6 +30,11 @@ INTENTOS = len(ESPERAS) + 1
 #: How long the row of a mail stays after it was sent, and after it was given up.
 VIDA_DE_ENVIADO = timedelta(days=30)
 VIDA_DE_FALLIDO = timedelta(days=90)
+
+_DIRECCION = re.compile(r"[^\s<>\"'(),;:]*@[^\s<>\"'(),;:]*")
+_ALGUIEN = "(correo)"
+#: A name before the @ that is shorter is a part of too many words.
+_NOMBRE_CORTO = 3
 
 
 class EstadoCorreo(StrEnum):
@@ -136,6 +142,22 @@ def cabecera_valida(texto: str, campo: str) -> str:
     if any(unicodedata.category(letra) in ("Cc", "Zl", "Zp", "Cs") for letra in texto):
         raise campo_invalido(campo, "Este texto no puede tener saltos de línea ni caracteres de control.")
     return texto
+
+
+def sin_direcciones(motivo: str, para: str) -> str:
+    """Why a mail was not sent, without whom it was for: servers repeat the address that they refuse, or its name."""
+    dicho = re.sub(re.escape(para), _ALGUIEN, motivo, flags=re.IGNORECASE) if para else motivo
+    dicho = _DIRECCION.sub(_ALGUIEN, dicho)
+    nombre = para.partition("@")[0]
+    if len(nombre) < _NOMBRE_CORTO:
+        return dicho
+    return re.sub(rf"(?<![\w.+-]){re.escape(nombre)}(?![\w.+-])", _ALGUIEN, dicho, flags=re.IGNORECASE)
+
+
+def para_mostrar(para: str) -> str:
+    """An address as answers show it that are kept: `a***@empresa.mx`."""
+    nombre, arroba, dominio = para.rpartition("@")
+    return f"{nombre[:1]}***@{dominio}" if arroba else ""
 
 
 def proximo_intento(intentos: int, azar: float) -> timedelta | None:

@@ -47,7 +47,8 @@ _SESIONES = text(
     " WHERE perfil_id = :perfil_id ORDER BY creada_en DESC"
 )
 _CORREOS = text(
-    "SELECT asunto, estado, creado_en, enviado_en FROM correos WHERE para = :correo OR perfil_id = :perfil_id ORDER BY creado_en DESC"
+    "SELECT asunto, estado, creado_en, enviado_en FROM correos WHERE para = :correo OR perfil_id = :perfil_id"
+    " ORDER BY creado_en DESC"
 )
 _CLIENTES = text(
     "SELECT c.nic, c.nombre, m.nombre AS cuenta FROM clientes c JOIN cuentas_maestras m USING (cuenta_id)"

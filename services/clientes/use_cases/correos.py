@@ -94,18 +94,20 @@ def enviar_uno(abrir: Callable[[], Uow], transporte: Transporte) -> bool:
 
 def _anotar_falla(abrir: Callable[[], Uow], correo: CorreoTomado, falla: EnvioFallido) -> None:
     espera = None if falla.definitivo else domain.proximo_intento(correo.intentos, random.random())
+    # Neither the log nor the row, which may outlive the address, says whom it was for.
+    motivo = domain.sin_direcciones(falla.motivo, correo.para)
     log.warning(
         "correo_no_enviado",
         correo=str(correo.correo_id),
         intentos=correo.intentos,
         definitivo=espera is None,
-        motivo=falla.motivo,
+        motivo=motivo,
     )
     with abrir() as uow:
         if espera is None:
-            uow.repo.correo_fallido(correo.correo_id, falla.motivo)
+            uow.repo.correo_fallido(correo.correo_id, motivo)
         else:
-            uow.repo.correo_pospuesto(correo.correo_id, uow.ahora + espera, falla.motivo)
+            uow.repo.correo_pospuesto(correo.correo_id, uow.ahora + espera, motivo)
         uow.commit()
 
 
@@ -128,7 +130,10 @@ def listar_correos(uow: Uow, peticion: c.ListarCorreos) -> c.PaginaCorreos:
 
 
 def reintentar_correo(uow: Uow, peticion: c.ReintentarCorreo) -> c.Correo:
-    """Send a mail again that was given up, with all its tries before it."""
+    """Send a mail again that was given up, with all its tries before it.
+
+    The answer is kept for who repeats the request, longer than the mail: it has the address masked.
+    """
     correo = uow.repo.correo(peticion.correo_id)
     if correo is None:
         raise no_encontrado("ese correo")
@@ -142,4 +147,8 @@ def reintentar_correo(uow: Uow, peticion: c.ReintentarCorreo) -> c.Correo:
             Codigo.CONFLICTO,
             "Ese correo llevaba un enlace personal y su texto ya se borró. Pida a la persona que solicite otro.",
         )
-    return c.Correo(**asdict(uow.repo.correo_de_nuevo(peticion.correo_id, uow.ahora)))
+    nuevo = uow.repo.correo_de_nuevo(peticion.correo_id, uow.ahora)
+    uow.auditar(
+        objeto=f"correo:{nuevo.correo_id}", antes={"estado": correo.estado}, despues={"estado": nuevo.estado}
+    )
+    return c.Correo(**{**asdict(nuevo), "para": domain.para_mostrar(nuevo.para), "error": None})
