@@ -38,6 +38,7 @@ from services.clientes.domain.intentos import (
     Cubo,
     cubos,
     demasiados_intentos,
+    huella_de_contrasena,
     huella_de_red,
     sujeto_de,
 )
@@ -163,6 +164,7 @@ __all__ = [
     "exigir_sin_bloqueo",
     "huella_de",
     "huella_de_codigo",
+    "huella_de_contrasena",
     "huella_de_red",
     "huella_de_secreto",
     "normalizar_correo",
