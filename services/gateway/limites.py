@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from shared.errors import Codigo, DomainError
 
 _MAXIMO = 50_000
+_REDES_DE_UN_SITIO = 4
 #: Pairs of correo and móvil that one actor may try, so that nobody finds out who has a perfil.
 _HALLAZGOS, _POR_ACTOR = "busquedas_de_usuarios", (20, 3600.0)
 #: Refusals that say something of who has that correo and that móvil.
@@ -131,6 +132,23 @@ def origen(direccion: str) -> str:
     if ip.ipv4_mapped is not None:
         return str(ip.ipv4_mapped)
     return str(ipaddress.ip_network((ip, 64), strict=False).network_address) + "/64"
+
+
+def limitar_origen(nombre: str, direccion: str, cuantos: int, por_segundos: float) -> None:
+    """`limitar` by address; of IPv6 also by its /48, which has 65,536 of those /64 and is easily one's own.
+
+    A /48 may be a whole company too: all of it may do four times what one /64 may.
+    """
+    limitar(nombre, origen(direccion), cuantos, por_segundos)
+    if (sitio := _sitio(direccion)) is not None:
+        limitar(f"{nombre}/48", sitio, cuantos * _REDES_DE_UN_SITIO, por_segundos)
+
+
+def _sitio(direccion: str) -> str | None:
+    red = origen(direccion)
+    if not red.endswith("/64"):
+        return None
+    return str(ipaddress.ip_network(red).supernet(new_prefix=48))
 
 
 def olvidar() -> None:
