@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import jwt
 import marshmallow as ma
@@ -37,6 +38,7 @@ CABECERA_LLAVE = "X-Llave-Publica"
 _ARCHIVOS = Path(__file__).resolve().parents[1] / "publico"
 _FORMA = re.compile(r"pk_[A-Za-z0-9_-]{32}")
 _ALTAS = "/v1/publico/altas"
+_ZONA = ZoneInfo("America/Mexico_City")
 _FORMULARIO = "/v1/publico/llaves/"
 
 #: Per address: looks at a form, and altas with and without the ticket of a form. Per key: altas from anywhere, those
@@ -218,7 +220,8 @@ class Aviso(MethodView):
         """El aviso de privacidad de Cuenta Maestra, que enlaza el formulario de alta."""
         limitar("publico-formulario", origen(ip()), *_POR_MINUTO)
         aviso = llamar(c.LEER_AVISO, c.LeerAviso())
-        pie = f"Versión {aviso.version}, publicada el {aviso.publicado_en:%d/%m/%Y}."
+        # Days are those of Mexico: what was published in the evening is not of tomorrow.
+        pie = f"Versión {aviso.version}, publicada el {aviso.publicado_en.astimezone(_ZONA):%d/%m/%Y}."
         cuerpo = (
             _archivo("aviso.html")[0].decode().replace("{texto}", _parrafos(aviso.texto) + f"<p>{pie}</p>")
         )

@@ -40,7 +40,7 @@ class Clientes:
         if contrato is c.LEER_AVISO:
             texto = "# Aviso\nDe <b>todos</b>\n- uno\n  dos\n- tres\n\nFin"
             return c.AvisoPublicado(
-                version="7", texto=texto, publicado_en=datetime(2026, 3, 1, tzinfo=UTC)
+                version="7", texto=texto, publicado_en=datetime(2026, 3, 2, 5, 59, tzinfo=UTC)
             ), False
         if contrato is c.SOLICITAR_ALTA:
             self.pedidas.append(p)
