@@ -207,6 +207,16 @@ def tomar_cuentas_que_invitan(uow: Uow, correo: str, otra: UUID) -> None:
             _turno(uow, cuenta_id)
 
 
+def turno_de_administrador(uow: Uow, cuenta_id: UUID, actor: UUID, que: str) -> CuentaGuardada:
+    """The CM, locked, of which `actor` is administrador or titular now, whatever its token says. `que` of it is to change.
+
+    Raises `no_encontrado` and `no_permitido`.
+    """
+    cuenta = _turno(uow, cuenta_id)
+    reglas.exigir_que_administre(_rol_de(uow, cuenta_id, actor), que)
+    return cuenta
+
+
 def _aceptar(uow: Uow, cuenta: CuentaGuardada, perfil: PerfilGuardado, vista: InvitacionGuardada) -> bool:
     """False when it was cancelled, or accepted, before the CM was locked."""
     invitacion = uow.repo.tomar_invitacion(cuenta.cuenta_id, vista.invitacion_id)
