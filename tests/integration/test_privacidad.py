@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -201,7 +202,7 @@ def test_lo_que_se_avisa_al_titular_dice_de_quien_habla(mundo: Mundo) -> None:
         ):
             datos = {"c": mundo.cm, "p": administrador}
             conexion.execute(text(sql), {k: v for k, v in datos.items() if f":{k}" in sql})
-    comun = {"cuenta_id": mundo.cm, "actor": administrador}
+    comun: dict[str, Any] = {"cuenta_id": mundo.cm, "actor": administrador}
     for contrato, caso, peticion in (
         (
             c.ADMITIR_USUARIO,

@@ -1,4 +1,8 @@
-"""Mails say whose they are and of whom they speak, so that an erasure finds them by id and never by their text."""
+"""Mails say whose they are and of whom they speak, so that an erasure finds them by id and never by their text.
+
+And deliveries of audit entries that are long past are found, to be forgotten; that index is built beside the writes of
+the version still running. A run that died is taken up where it stopped.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from alembic import op
 revision = "0018"
 down_revision = "0017"
 
+INDICE = "ix_inbox_asientos_recibido_en"
 DDL = r"""
 -- `perfil_id`: whose mail it is when its address does not tell, since it is one that the perfil had or asked for.
 -- `sobre_perfil_id`: another person whom it names.
@@ -31,4 +36,13 @@ UPDATE idempotency SET respuesta = respuesta || '{"para": "", "error": null}'
 
 
 def upgrade() -> None:
+    with op.get_context().autocommit_block():
+        ejecutar = op.get_bind().exec_driver_sql
+        a_medias = f"SELECT FROM pg_index WHERE indexrelid = to_regclass('{INDICE}') AND NOT indisvalid"
+        if ejecutar(a_medias).first() is not None:
+            ejecutar(f"DROP INDEX {INDICE}")
+        ejecutar(
+            f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {INDICE} ON inbox (recibido_en)"
+            " WHERE manejador = 'anotar_asiento'"
+        )
     op.get_bind().exec_driver_sql(DDL.replace("%", "%%"))
