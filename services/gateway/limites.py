@@ -17,11 +17,17 @@ from __future__ import annotations
 import ipaddress
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from shared.errors import Codigo, DomainError
 
 _MAXIMO = 50_000
+_REDES_DE_UN_SITIO = 4
+#: Pairs of correo and móvil that one actor may try, so that nobody finds out who has a perfil.
+_HALLAZGOS, _POR_ACTOR = "busquedas_de_usuarios", (20, 3600.0)
+#: Refusals that say something of who has that correo and that móvil.
+_DICEN = (Codigo.DATOS_INVALIDOS, Codigo.NO_PERMITIDO)
 
 
 class Limite:
@@ -57,6 +63,11 @@ class Limite:
         ):
             self._llenos.popitem(last=False)
 
+    def devolver(self, quien: str) -> None:
+        """Take one counted try back."""
+        if quien in self._llenos:
+            self._llenos[quien] -= self._paso
+
     def __len__(self) -> int:
         return len(self._llenos)
 
@@ -76,6 +87,28 @@ def limitar(nombre: str, quien: str, cuantos: int, por_segundos: float) -> None:
     if espera > 0:
         raise demasiados(espera)
     limite.contar(quien)
+
+
+@contextmanager
+def limitar_hallazgos(quien: str) -> Iterator[None]:
+    """Of tries that tell whether somebody has a perfil, by whatever call: 20 an hour for each actor.
+
+    Around a call that does something when it finds one, only its failures count: what it does is told to that person.
+    Each try is counted before, so that many at one instant are no more.
+    """
+    limitar(_HALLAZGOS, quien, *_POR_ACTOR)
+    try:
+        yield
+    except DomainError as error:
+        if error.code not in _DICEN:
+            _limites[_HALLAZGOS].devolver(quien)
+        raise
+    _limites[_HALLAZGOS].devolver(quien)
+
+
+def limitar_busqueda(quien: str) -> None:
+    """One look for a perfil, whatever it finds; of the same limit as `limitar_hallazgos`."""
+    limitar(_HALLAZGOS, quien, *_POR_ACTOR)
 
 
 def demasiados(espera: float) -> DomainError:
@@ -99,6 +132,23 @@ def origen(direccion: str) -> str:
     if ip.ipv4_mapped is not None:
         return str(ip.ipv4_mapped)
     return str(ipaddress.ip_network((ip, 64), strict=False).network_address) + "/64"
+
+
+def limitar_origen(nombre: str, direccion: str, cuantos: int, por_segundos: float) -> None:
+    """`limitar` by address; of IPv6 also by its /48, which has 65,536 of those /64 and is easily one's own.
+
+    A /48 may be a whole company too: all of it may do four times what one /64 may.
+    """
+    limitar(nombre, origen(direccion), cuantos, por_segundos)
+    if (sitio := _sitio(direccion)) is not None:
+        limitar(f"{nombre}/48", sitio, cuantos * _REDES_DE_UN_SITIO, por_segundos)
+
+
+def _sitio(direccion: str) -> str | None:
+    red = origen(direccion)
+    if not red.endswith("/64"):
+        return None
+    return str(ipaddress.ip_network(red).supernet(new_prefix=48))
 
 
 def olvidar() -> None:

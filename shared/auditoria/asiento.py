@@ -28,7 +28,9 @@ _SECRETO = re.compile(
     r"contrasena|secret|token|hash|huella|cookie|acceso$|^renovacion$|privada|^clave$|^llave$|^codigo$|^codigos"
     r"|codigo_(totp|verificacion|recuperacion)|semilla|^uri$|^qr|^xml$|^documento$|^archivo$|^solicitud$"
 )
-_CORREO = re.compile(r"correo|usuario$|email")
+_CORREO = re.compile(r"correo|usuario$|email|^para$")
+#: An address within a text of any name: what a server answered, what somebody wrote as a reason.
+_DIRECCION = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
 _TELEFONO = re.compile(r"movil|telefono|celular|whatsapp")
 _NOMBRE = re.compile(r"^nombre|apellido|razon_social|representante|^contacto|^titular$|^perfil$")
 _OMITIDO = re.compile(
@@ -116,6 +118,7 @@ def _simple(valor: Any, campo: str) -> Any:
     for patron, mascara in _MASCARAS:
         if patron.search(campo):
             return mascara(texto)
+    texto = _DIRECCION.sub(lambda m: correo(m[0]), texto)
     return texto if len(texto) <= TEXTO else f"{texto[:TEXTO]}…"
 
 

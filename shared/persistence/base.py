@@ -100,6 +100,8 @@ def new_engine(url: str, pool_size: int = 10, *, plan_once: bool = False) -> Eng
         pool_use_lifo=True,
         pool_timeout=4,
         pool_recycle=1800,
+        # An error's text reaches the logs: what was in a statement may be of a person, or a secret.
+        hide_parameters=True,
         connect_args={
             "application_name": APLICACION,
             "connect_timeout": 3,

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from services.clientes.repository import Repositorio
-from services.clientes.use_cases import clasificacion, clientes, red
+from services.clientes.use_cases import auditoria, clasificacion, clientes, red
 from shared.contracts import clientes as c
 from shared.contracts.base import PeticionConClave, Rpc, dump
 from shared.persistence.base import new_engine
@@ -104,3 +105,22 @@ def test_a_distributors_change_of_state_shows_both(mundo: Mundo) -> None:
     assert dicho["objeto"] == f"distribuidor:{cuenta}"
     assert (dicho["antes"]["estado"], dicho["despues"]["estado"]) == ("activo", "suspendido")
     assert dicho["antes"]["vence_en"] == dicho["despues"]["vence_en"]
+
+
+def test_deliveries_of_entries_are_forgotten_and_those_of_other_events_never(mundo: Mundo) -> None:
+    with mundo.clientes.begin() as conexion:
+        for manejador, dias in (("anotar_asiento", 91), ("anotar_asiento", 89), ("activar", 400)):
+            conexion.execute(
+                text(
+                    "INSERT INTO inbox (evento_id, manejador, recibido_en)"
+                    " VALUES (gen_random_uuid(), :m, now() - make_interval(days => :d))"
+                ),
+                {"m": manejador, "d": dias},
+            )
+    assert not mundo.correr(auditoria.limpiar)
+    quedan = mundo.leer("SELECT manejador, date_part('day', now() - recibido_en) FROM inbox ORDER BY 1")
+    assert quedan == [("activar", 400), ("anotar_asiento", 89)]
+    indices = mundo.leer(
+        "SELECT indisvalid FROM pg_index WHERE indexrelid = 'ix_inbox_asientos_recibido_en'::regclass"
+    )
+    assert indices == [(True,)]

@@ -71,7 +71,7 @@ def montaje(
     parche.setattr(rutas_clientes, "_PLAZO_CTI", 0.2)
     try:
         rpc.llamar_crudo("clientes", "salud_v1", {}, 30.0)
-        app = crear_app(rpc, ("sesiones", "perfiles", "cuenta", "clientes", "cartera"))
+        app = crear_app(rpc, ("sesiones", "perfiles", "cuenta", "clientes", "cartera", "usuarios"))
         yield rpc, app.test_client(use_cookies=False)
     except Exception:
         print(registro.read_text())
@@ -179,6 +179,18 @@ def test_perfil_principal(montaje: Montaje, sesion: dict[str, str]) -> None:
     hecho = http.put(ruta, json={"correo": persona.correo, "movil": persona.movil}, headers=sesion)
     assert hecho.status_code == 200, hecho.text
     assert entrar(http, persona.correo)
+    # What finds nobody counts, with the looks of who wants to admit a usuario; what is done does not.
+    for _ in range(22):
+        assert http.put(ruta, json=hecho_con(persona), headers=sesion).status_code == 200
+    estados = [http.put(ruta, json=nadie, headers=sesion).status_code for _ in range(20)]
+    assert estados == [422] * 18 + [429] * 2
+    busqueda = http.post("/v1/usuarios/busquedas", json=nadie, headers=sesion)
+    assert busqueda.status_code == 429
+    assert http.put(ruta, json=hecho_con(persona), headers=sesion).status_code == 429
+
+
+def hecho_con(persona: c.Perfil) -> dict[str, str]:
+    return {"correo": persona.correo, "movil": persona.movil}
 
 
 def test_sesion_de_programa(montaje: Montaje, raiz: c.CuentaMaestra) -> None:

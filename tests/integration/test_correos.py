@@ -21,8 +21,10 @@ from services.clientes.repository import Repositorio
 from services.clientes.transporte import Carpeta, Remitente, Smtp
 from services.clientes.use_cases import correos
 from shared.contracts import clientes as c
+from shared.contracts.base import dump
 from shared.errors import Codigo, DomainError
 from shared.persistence.base import new_engine
+from shared.persistence.migrar import migrate
 from shared.persistence.uow import UnitOfWork
 
 PORTAL = "https://portal.prueba.mx/"
@@ -146,12 +148,15 @@ def test_a_5xx_is_final_and_an_operator_sends_again_what_holds_no_secret(
     buzon, smtp = servidor
     escribir(engine, CONFIRME, "con@prueba.mx")
     escribir(engine, SIN_SECRETOS, "sin@prueba.mx")
-    buzon.respuestas += ["550 No existe"] * 2
+    buzon.respuestas += ["550 <con@prueba.mx>: no existe", "550 <sin@prueba.mx>: no existe"]
     assert enviar(engine, smtp)
     assert enviar(engine, smtp)
     with UnitOfWork(engine, Repositorio) as uow:
         pagina = correos.listar_correos(uow, c.ListarCorreos(estado="fallido", limite=1))
         resto = correos.listar_correos(uow, c.ListarCorreos(estado="fallido", cursor=pagina.siguiente))
+        assert {x.error for x in [*pagina.datos, *resto.datos]} == {
+            "Rechazo del mensaje: 550 <(correo)>: no existe"
+        }
         por_correo = {x.para: x for x in [*pagina.datos, *resto.datos]}
         assert sorted(por_correo) == ["con@prueba.mx", "sin@prueba.mx"]
         assert {p: x.reintentable for p, x in por_correo.items()} == {
@@ -165,7 +170,9 @@ def test_a_5xx_is_final_and_an_operator_sends_again_what_holds_no_secret(
         with pytest.raises(DomainError) as error:
             correos.reintentar_correo(uow, con)
         assert error.value.code is Codigo.CONFLICTO
-        assert correos.reintentar_correo(uow, sin).estado == "pendiente"
+        hecho = correos.reintentar_correo(uow, sin)
+        # That answer is kept, and audited, for longer than the mail is.
+        assert (hecho.estado, hecho.para, hecho.error) == ("pendiente", "s***@prueba.mx", None)
         uow.commit()
     assert enviar(engine, smtp)
     assert [x["To"] for x in buzon.recibidos] == ["sin@prueba.mx"]
@@ -247,3 +254,48 @@ def test_an_address_that_nobody_can_write_fails_for_good() -> None:
     with pytest.raises(EnvioFallido) as falla:
         REMITENTE.mensaje(escrito)
     assert falla.value.definitivo
+
+
+def test_what_is_kept_of_a_mail_sent_again_has_no_address(engine: Engine) -> None:
+    escribir(engine, SIN_SECRETOS, "zoila@privado.mx")
+    [fila] = filas(engine)
+    with UnitOfWork(engine, Repositorio) as uow:
+        uow.repo.correo_fallido(fila.correo_id, "no existe")
+        peticion = c.ReintentarCorreo(clave="k", correo_id=fila.correo_id)
+        assert uow.first_answer(c.REINTENTAR_CORREO.nombre, peticion) is None
+        respuesta = dump(correos.reintentar_correo(uow, peticion))
+        uow.remember_answer(c.REINTENTAR_CORREO.nombre, "k", respuesta)
+        uow.commit()
+    with engine.connect() as conexion:
+        guardado = str(conexion.execute(text("SELECT respuesta FROM idempotency")).all())
+        [asentado] = conexion.execute(text("SELECT carga ->> 'detalle' FROM outbox")).scalars()
+    assert "zoila" not in guardado
+    assert "privado" not in asentado
+    assert '"despues":{"estado":"pendiente"}' in asentado
+
+
+def test_mails_of_before_name_nobody_once_they_are_given_up(base_de_datos: Callable[..., str]) -> None:
+    url = base_de_datos("clientes", migrada=False)
+    migrate("clientes", url, "0016")
+    motor = new_engine(url, 1)
+    with motor.begin() as conexion:
+        for clave, estado in (
+            ("cuenta:1:usuario-titular:2", "fallido"),
+            ("cuenta:1:titular:2", "pendiente"),
+            ("cuenta:1:vencida:2", "fallido"),
+        ):
+            conexion.execute(
+                text(
+                    "INSERT INTO correos (correo_id, clave, para, asunto, texto, html, estado, error, secreto)"
+                    " VALUES (gen_random_uuid(), :c, 'a@x.mx', '', 'Zoila', 'Zoila', :e, '550 <a@x.mx>: no', false)"
+                ),
+                {"c": clave, "e": estado},
+            )
+    migrate("clientes", url)
+    quedan = sorted((f.clave, f.texto, f.secreto, f.error) for f in filas(motor))
+    motor.dispose()
+    assert quedan == [
+        ("cuenta:1:titular:2", "Zoila", True, "550 <(correo)>: no"),
+        ("cuenta:1:usuario-titular:2", "", True, "550 <(correo)>: no"),
+        ("cuenta:1:vencida:2", "Zoila", False, "550 <(correo)>: no"),
+    ]

@@ -45,8 +45,7 @@ def crear(motor: Engine, cm: UUID, **datos: Any) -> c.LlaveApiCreada:
     peticion = c.CrearLlaveApi(
         clave=str(uuid4()),
         cuenta_id=cm,
-        actor=UUID(int=1),
-        **{"nombre": "ERP", "alcances": ["clientes:leer"], **datos},
+        **{"actor": titular_de(motor, cm), "nombre": "ERP", "alcances": ["clientes:leer"], **datos},
     )
     hecha: c.LlaveApiCreada = correr(motor, llaves_api.crear_llave_api, peticion)
     return hecha
@@ -61,8 +60,21 @@ def verificar(motor: Engine, llave: str, ip: str = "203.0.113.7") -> c.LlaveApiV
     return dicha
 
 
-def revocar(motor: Engine, cm: UUID, llave_id: UUID) -> c.LlaveApi:
-    peticion = c.RevocarLlaveApi(clave=str(uuid4()), cuenta_id=cm, actor=UUID(int=2), llave_id=llave_id)
+def titular_de(motor: Engine, cm: UUID) -> UUID:
+    with motor.connect() as conexion:
+        return UUID(
+            str(
+                conexion.execute(
+                    text("SELECT perfil_id FROM usuarios WHERE cuenta_id = :c AND rol = 'titular'"), {"c": cm}
+                ).scalar_one()
+            )
+        )
+
+
+def revocar(motor: Engine, cm: UUID, llave_id: UUID, actor: UUID | None = None) -> c.LlaveApi:
+    peticion = c.RevocarLlaveApi(
+        clave=str(uuid4()), cuenta_id=cm, actor=actor or titular_de(motor, cm), llave_id=llave_id
+    )
     hecha: c.LlaveApi = correr(motor, llaves_api.revocar_llave_api, peticion)
     return hecha
 
@@ -221,3 +233,52 @@ def test_a_cm_that_only_reads_makes_none_and_revokes(motor: Engine, cm: UUID) ->
     assert hecha.llave is not None
     assert verificar(motor, hecha.llave).estado == "suspendido"
     assert revocar(motor, cm, hecha.llave_id).revocada_en is not None
+
+
+@pytest.mark.parametrize("ahora", ["operador", None])
+def test_who_is_no_administrador_any_more_makes_and_revokes_none(
+    motor: Engine, cm: UUID, ahora: str | None
+) -> None:
+    """Whatever its token says, and the gateway remembers: a key would outlive its removal."""
+    quien = perfil(motor, next(_n)).perfil_id
+    with motor.begin() as conexion:
+        conexion.execute(
+            text(
+                "INSERT INTO usuarios (cuenta_id, perfil_id, rol, creado_en) VALUES (:c, :p, 'administrador', now())"
+            ),
+            {"c": cm, "p": quien},
+        )
+    hecha = crear(motor, cm, actor=quien)
+    sql = "UPDATE usuarios SET rol = 'operador'" if ahora else "DELETE FROM usuarios"
+    with motor.begin() as conexion:
+        conexion.execute(text(f"{sql} WHERE cuenta_id = :c AND perfil_id = :p"), {"c": cm, "p": quien})
+    with pytest.raises(DomainError, match="llaves de API") as no:
+        crear(motor, cm, actor=quien)
+    assert no.value.code is Codigo.NO_PERMITIDO
+    with pytest.raises(DomainError, match="llaves de API"):
+        revocar(motor, cm, hecha.llave_id, quien)
+    assert revocar(motor, cm, hecha.llave_id).revocada_en is not None
+
+
+def test_a_removal_at_the_same_time_goes_first_or_after(motor: Engine, cm: UUID) -> None:
+    """Behind the CM's lock, as all that changes its usuarios."""
+    quien = perfil(motor, next(_n)).perfil_id
+    hechos: list[Any] = []
+
+    def una() -> None:
+        try:
+            hechos.append(crear(motor, cm, actor=quien))
+        except DomainError as exc:
+            hechos.append(exc.code)
+
+    with motor.begin() as conexion:
+        conexion.execute(
+            text("SELECT FROM cuentas_maestras WHERE cuenta_id = :c FOR NO KEY UPDATE"), {"c": cm}
+        )
+        hilo = threading.Thread(target=una)
+        hilo.start()
+        hilo.join(0.5)
+        assert hilo.is_alive()
+        assert hechos == []
+    hilo.join(20)
+    assert hechos == [Codigo.NO_PERMITIDO]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -87,7 +88,7 @@ def test_de_un_perfil_suprimido_no_queda_nada(mundo: Mundo) -> None:
         asunto="Un usuario menos", parrafos=(f"{NOMBRE} Nueva ya no administra.",), sin_secretos=True
     )
     for clave in ("fallido", "pendiente"):
-        mundo.correr(escribir, "otro@x.mx", dicho, clave)
+        mundo.correr(lambda uow, k=clave: escribir(uow, "otro@x.mx", dicho, k, sobre=perfil_id))
     ((fallido,),) = mundo.leer("SELECT correo_id FROM correos WHERE clave = 'fallido'")
     mundo.correr(lambda uow: uow.repo.correo_fallido(fallido, "no existe"))
     assert mundo.leer("SELECT texto <> '' FROM correos WHERE clave = 'fallido'") == [(True,)]
@@ -165,6 +166,99 @@ def registrado_de_nuevo(mundo: Mundo) -> UUID:
                 ).scalar_one()
             )
         )
+
+
+def test_la_supresion_de_uno_no_toca_los_correos_de_otros(mundo: Mundo) -> None:
+    """A name may be one letter, which every text has: mails are found by whom they name, never by their text."""
+    perfil_id = registrado(mundo)
+    with mundo.clientes.begin() as conexion:
+        conexion.execute(text("UPDATE perfiles SET nombre = 'a' WHERE perfil_id = :p"), {"p": perfil_id})
+    for clave, sobre in (("ajeno", None), ("de otra", uuid4()), ("suyo", perfil_id)):
+        aviso = Mensaje(asunto="Vence", parrafos=("Su cuenta maestra vence mañana.",), sin_secretos=True)
+        mundo.correr(lambda uow, k=clave, s=sobre, m=aviso: escribir(uow, "otro@x.mx", m, k, sobre=s))
+    ids = mundo.leer("SELECT correo_id FROM correos WHERE para = 'otro@x.mx'")
+    for (correo_id,) in ids:
+        mundo.correr(lambda uow, x=correo_id: uow.repo.correo_fallido(x, "no existe"))
+    suprimir(mundo, perfil_id)
+    assert mundo.leer("SELECT clave, texto <> '' FROM correos WHERE para = 'otro@x.mx' ORDER BY clave") == [
+        ("ajeno", True),
+        ("de otra", True),
+        ("suyo", False),
+    ]
+
+
+def test_lo_que_se_avisa_al_titular_dice_de_quien_habla(mundo: Mundo) -> None:
+    perfil_id = registrado(mundo)
+    ((titular,),) = mundo.leer("SELECT perfil_id FROM usuarios WHERE cuenta_id = :c", c=mundo.cm)
+    administrador = uuid4()
+    with mundo.clientes.begin() as conexion:
+        for sql in (
+            (
+                "INSERT INTO perfiles (perfil_id, nombre, correo, movil, hash_contrasena, creado_en, confirmado_en)"
+                " VALUES (:p, 'Admin', 'admin@x.mx', '+525500000001', '$argon2id$x', now(), now())"
+            ),
+            (
+                "INSERT INTO usuarios (cuenta_id, perfil_id, rol, creado_en)"
+                " SELECT m.cuenta_id, :p, 'administrador', now() FROM cuentas_maestras m WHERE m.cuenta_id = :c"
+            ),
+        ):
+            datos = {"c": mundo.cm, "p": administrador}
+            conexion.execute(text(sql), {k: v for k, v in datos.items() if f":{k}" in sql})
+    comun: dict[str, Any] = {"cuenta_id": mundo.cm, "actor": administrador}
+    for contrato, caso, peticion in (
+        (
+            c.ADMITIR_USUARIO,
+            usuarios.admitir_usuario,
+            c.AdmitirUsuario(clave="1", correo=CORREO, movil=MOVIL, rol="consulta", **comun),
+        ),
+        (
+            c.CAMBIAR_ROL_DE_USUARIO,
+            usuarios.cambiar_rol,
+            c.CambiarRolDeUsuario(clave="2", perfil_id=perfil_id, rol="operador", **comun),
+        ),
+        (
+            c.ELIMINAR_USUARIO,
+            usuarios.eliminar_usuario,
+            c.EliminarUsuario(clave="3", perfil_id=perfil_id, **comun),
+        ),
+    ):
+        llamar(mundo, contrato, caso, peticion)
+    que_nombran = "texto LIKE '%Zoila%' AND para = (SELECT correo FROM perfiles WHERE perfil_id = :t)"
+    assert (
+        mundo.leer(f"SELECT sobre_perfil_id FROM correos WHERE {que_nombran}", t=titular)
+        == [(perfil_id,)] * 3
+    )
+
+
+def test_se_van_tambien_los_correos_a_un_correo_anterior_o_por_confirmar(mundo: Mundo) -> None:
+    perfil_id = registrado(mundo)
+
+    def cambiar(correo: str) -> None:
+        peticion = c.EditarPerfil(clave=correo, perfil_id=perfil_id, correo=correo, contrasena=CONTRASENA)
+        llamar(mundo, c.EDITAR_PERFIL, registro.editar, peticion, CRED)
+
+    token = "n" * 43
+    cambiar("zoila.nueva@ejemplo.mx")
+    with mundo.clientes.begin() as conexion:
+        conexion.execute(
+            text("UPDATE tokens SET huella = sha256(:t) WHERE datos ->> 'correo' = 'zoila.nueva@ejemplo.mx'"),
+            {"t": token.encode()},
+        )
+    llamar(mundo, c.CONFIRMAR_CORREO, registro.confirmar, c.ConfirmarCorreo(clave="nn", token=token))
+    # Somebody else's mails to an address that is free again stay.
+    with mundo.clientes.begin() as conexion:
+        conexion.execute(text("UPDATE correos SET creado_en = creado_en - interval '1 minute'"))
+    cambiar("zoila.pedida@ejemplo.mx")
+    mundo.correr(escribir, CORREO, Mensaje(asunto="Hola", parrafos=("Hola.",)), "de otra persona")
+    assert len(mundo.leer("SELECT FROM correos WHERE para = :c", c=CORREO)) >= 3
+    datos = mundo.correr(privacidad.exportar_perfil, c.ExportarDatosDePerfil(perfil_id=perfil_id))
+    suyos = mundo.leer("SELECT count(*) FROM correos WHERE para LIKE 'zoila%'")[0][0] - 1
+    assert len(datos.correos) == suyos
+    suprimir(mundo, perfil_id)
+    assert mundo.leer("SELECT clave, para FROM correos WHERE para LIKE 'zoila%' ORDER BY clave") == [
+        ("de otra persona", CORREO),
+        (f"supresion:{perfil_id}", "zoila.nueva@ejemplo.mx"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -267,6 +267,38 @@ def test_many_addresses_on_one_usuario_are_limited_and_keep_nobody_out(motor: En
             entrar(motor, ana.correo, "10.9.9.9", dispositivo=token)
 
 
+def test_many_devices_of_one_perfil_share_what_they_may_try(motor: Engine, ana: c.Perfil) -> None:
+    tokens = [entrar(motor, ana.correo, "192.0.2.1").dispositivo for _ in range(9)]
+    cred = Baratas()
+    intentos = [(ana.correo, "10.7.7.7", token) for token in tokens for _ in range(12)]
+    codigos = atacar(motor, cred, intentos)
+    assert cred.comparadas == codigos.count(Codigo.CREDENCIALES_INVALIDAS) == 60
+    with rechazo(Codigo.DEMASIADOS_INTENTOS):
+        entrar(motor, ana.correo, "10.7.7.7", dispositivo=tokens[8])
+    # One device that fails has its ten, and leaves the others theirs.
+    otra = perfil(motor, next(_n))
+    una, dos = (entrar(motor, otra.correo, "192.0.2.1").dispositivo for _ in range(2))
+    assert len(set(atacar(motor, cred, [(otra.correo, "10.7.7.8", una)] * 20))) == 2
+    assert entrar(motor, otra.correo, "10.7.7.8", dispositivo=dos).perfil_id == otra.perfil_id
+
+
+def test_a_device_is_known_until_the_password_changes(motor: Engine, ana: c.Perfil) -> None:
+    antes = entrar(motor, ana.correo, "192.0.2.1").dispositivo
+    with motor.begin() as conexion:
+        conexion.execute(
+            text("UPDATE perfiles SET hash_contrasena = '$argon2id$otra' WHERE perfil_id = :p"),
+            {"p": ana.perfil_id},
+        )
+    despues = entrar(motor, ana.correo, "192.0.2.2", dispositivo=antes).dispositivo
+    cred = Baratas()
+    # As any stranger: the pair's eight, not the device's ten.
+    atacar(motor, cred, [(ana.correo, "10.8.8.8", antes)] * 20)
+    assert cred.comparadas == 8
+    with rechazo(Codigo.DEMASIADOS_INTENTOS):
+        entrar(motor, ana.correo, "10.8.8.8", dispositivo=antes)
+    assert entrar(motor, ana.correo, "10.8.8.8", dispositivo=despues).perfil_id == ana.perfil_id
+
+
 def test_tries_at_one_instant_are_counted_exactly(motor: Engine, ana: c.Perfil) -> None:
     cred = Baratas()
     hechos = a_la_vez(24, lambda _: entrar(motor, ana.correo, "198.51.100.20", cred=cred, contrasena="mala"))
@@ -292,8 +324,11 @@ class _SinTurno(Baratas):
         raise DomainError(Codigo.NO_DISPONIBLE, "Demasiados a la vez.")
 
 
-def atacar(motor: Engine, cred: Baratas, intentos: list[tuple[str, str]]) -> list[Codigo]:
-    """Each with a wrong password, on one connection; the clock stands still, so that no bucket leaks."""
+def atacar(motor: Engine, cred: Baratas, intentos: Sequence[tuple[str, ...]]) -> list[Codigo]:
+    """Usuario, address and device's token, if any: each with a wrong password, on one connection.
+
+    The clock stands still, so that no bucket leaks.
+    """
     codigos = []
     ahora = datetime.now(UTC)
 
@@ -302,8 +337,14 @@ def atacar(motor: Engine, cred: Baratas, intentos: list[tuple[str, str]]) -> lis
         def ahora(self) -> datetime:
             return ahora
 
-    for usuario, red in intentos:
-        peticion = c.IniciarSesion(usuario=usuario, contrasena="mala", origen_ip=red, origen_red=red)
+    for usuario, red, *dispositivo in intentos:
+        peticion = c.IniciarSesion(
+            usuario=usuario,
+            contrasena="mala",
+            origen_ip=red,
+            origen_red=red,
+            dispositivo="".join(dispositivo),
+        )
         with Quieto(motor, Repositorio) as uow:
             try:
                 sesiones.iniciar_sesion(uow, peticion, cred)

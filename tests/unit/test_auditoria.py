@@ -5,20 +5,23 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 from uuid import UUID, uuid4
 
 import pytest
 
 from services.gateway.csv import a_csv
 from shared.auditoria import asiento, cadena, verificar
-from shared.contracts.base import PeticionConClave, Rpc
+from shared.contracts import clientes, facturacion, licencias, puntos, timbrado
+from shared.contracts.base import RPCS, PeticionConClave, Rpc
 from shared.quien import SISTEMA, Quien
 
+#: Their calls are known once they are imported.
+CONTRATOS = (clientes, facturacion, licencias, puntos, timbrado)
 CUENTA, PERFIL = uuid4(), uuid4()
 AHORA = datetime(2026, 11, 24, 12, 0, 0, 5, tzinfo=UTC)
 
@@ -131,6 +134,34 @@ def test_a_part_that_is_too_long_is_cut_and_says_so() -> None:
     assert len(texto) < 3_000
     assert json.loads(asiento.canonico({"a": {"raro": "\ud800\x1f"}}))["a"]["raro"] == "?\x1f"
     assert "\x1f" not in asiento.canonico({"a": {"raro": "\x1f"}})
+
+
+DIRECCION = "zoila.vaca@privado.mx"
+
+
+def _lleno(tipo: Any) -> Any:
+    """A value of a contract's type whose every text is somebody's address."""
+    origen, dentro = get_origin(tipo), [x for x in get_args(tipo) if x is not type(None)]
+    if tipo in (str, Any, object):
+        return DIRECCION
+    if is_dataclass(tipo) and isinstance(tipo, type):
+        tipos = get_type_hints(tipo)
+        return tipo(**{f.name: _lleno(tipos[f.name]) for f in fields(tipo) if f.init})
+    if origen in (list, tuple):
+        return [_lleno(dentro[0])]
+    if origen is dict or tipo is dict:
+        return {"dato": _lleno(dentro[-1]) if dentro else DIRECCION}
+    return _lleno(dentro[0]) if dentro and not isinstance(dentro[0], str) else None
+
+
+@pytest.mark.parametrize("nombre", sorted(k for k, x in RPCS.items() if x.cambia and not x.sin_auditar))
+def test_no_audited_call_writes_an_address_whatever_its_fields_are_called(nombre: str) -> None:
+    contrato = RPCS[nombre]
+    respuesta = _lleno(contrato.respuesta)
+    partes = {"peticion": asiento.mostrar(_lleno(contrato.peticion)), "despues": asiento.mostrar(respuesta)}
+    dicho = asiento.canonico({**partes, "motivo": asiento.mostrar({"motivo": f"rechazó <{DIRECCION}>"})})
+    assert "z***@privado.mx" in dicho
+    assert "zoila" not in dicho
 
 
 # -- the chain and its check ------------------------------------------------------------------------------

@@ -21,7 +21,9 @@ from services.clientes.domain.correos import (
     Transporte,
     cabecera_valida,
     en_cabecera,
+    para_mostrar,
     proximo_intento,
+    sin_direcciones,
 )
 from services.clientes.domain.cuentas import (
     Administra,
@@ -37,6 +39,7 @@ from services.clientes.domain.intentos import (
     Cubo,
     cubos,
     demasiados_intentos,
+    huella_de_contrasena,
     huella_de_red,
     sujeto_de,
 )
@@ -163,6 +166,7 @@ __all__ = [
     "exigir_sin_bloqueo",
     "huella_de",
     "huella_de_codigo",
+    "huella_de_contrasena",
     "huella_de_red",
     "huella_de_secreto",
     "normalizar_correo",
@@ -171,6 +175,7 @@ __all__ = [
     "nueva_renovacion",
     "nuevo_secreto",
     "nuevos_codigos",
+    "para_mostrar",
     "pasos_vigentes",
     "precio_unitario",
     "proximo_intento",
@@ -179,6 +184,7 @@ __all__ = [
     "reusada",
     "sesion_terminada",
     "sin_confirmar",
+    "sin_direcciones",
     "sujeto_de",
     "texto_requerido",
     "vencimiento_valido",

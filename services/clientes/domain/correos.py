@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -29,6 +30,11 @@ INTENTOS = len(ESPERAS) + 1
 #: How long the row of a mail stays after it was sent, and after it was given up.
 VIDA_DE_ENVIADO = timedelta(days=30)
 VIDA_DE_FALLIDO = timedelta(days=90)
+
+_DIRECCION = re.compile(r"[^\s<>\"'(),;:]*@[^\s<>\"'(),;:]*")
+_ALGUIEN = "(correo)"
+#: A name before the @ that is shorter is a part of too many words.
+_NOMBRE_CORTO = 3
 
 
 class EstadoCorreo(StrEnum):
@@ -65,7 +71,8 @@ class Mensaje:
 class CorreoEscrito:
     """A mail ready to be sent. `clave` makes it one, however often it is asked for.
 
-    `efimero`: once it is sent or given up, the address is erased too.
+    `efimero`: once it is sent or given up, the address is erased too. `perfil_id`: whose mail it is, where its address
+    is not (yet) that perfil's. `sobre_perfil_id`: another person whom its text names; it goes when that one is erased.
     """
 
     clave: str
@@ -75,6 +82,8 @@ class CorreoEscrito:
     html: str
     secreto: bool = True
     efimero: bool = False
+    perfil_id: UUID | None = None
+    sobre_perfil_id: UUID | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +147,22 @@ def cabecera_valida(texto: str, campo: str) -> str:
 def en_cabecera(texto: str) -> str:
     """A text of ours, with a name in it that may be older than today's rules, as it may stand in a header."""
     return "".join(" " if con_control(letra) else letra for letra in texto)
+
+
+def sin_direcciones(motivo: str, para: str) -> str:
+    """Why a mail was not sent, without whom it was for: servers repeat the address that they refuse, or its name."""
+    dicho = re.sub(re.escape(para), _ALGUIEN, motivo, flags=re.IGNORECASE) if para else motivo
+    dicho = _DIRECCION.sub(_ALGUIEN, dicho)
+    nombre = para.partition("@")[0]
+    if len(nombre) < _NOMBRE_CORTO:
+        return dicho
+    return re.sub(rf"(?<![\w.+-]){re.escape(nombre)}(?![\w.+-])", _ALGUIEN, dicho, flags=re.IGNORECASE)
+
+
+def para_mostrar(para: str) -> str:
+    """An address as answers show it that are kept: `a***@empresa.mx`."""
+    nombre, arroba, dominio = para.rpartition("@")
+    return f"{nombre[:1]}***@{dominio}" if arroba else ""
 
 
 def proximo_intento(intentos: int, azar: float) -> timedelta | None:

@@ -3,7 +3,8 @@
 Every try is counted before its password is looked at, and given back when it was right; so ten thousand at one
 instant are as limited as one after the other. What it counts against depends on who tries:
 
-    a device with its token   its own bucket alone     nobody else has that token
+    a device with its token   its own bucket, and the  nobody has such a token who did not know the
+                              one of all its devices   password that is in use now
     an address where this     the pair's bucket alone  strangers elsewhere do not touch it
       perfil signed in before
     anyone else               the pair, the address over all usuarios, and the usuario over all addresses
@@ -50,7 +51,7 @@ def cubos(*, sujeto: str, red: str, dispositivo: str | None, conocido: bool) -> 
     `dispositivo` is the id in the token of a known device, `conocido` says that the address is.
     """
     if dispositivo is not None:
-        return (_cubo("dispositivo", 10, 60, sujeto, dispositivo),)
+        return (_cubo("dispositivo", 10, 60, sujeto, dispositivo), _cubo("dispositivos", 60, 15, sujeto))
     par = _cubo("par", 8, 60, sujeto, red)
     if conocido:
         return (par,)
@@ -60,6 +61,11 @@ def cubos(*, sujeto: str, red: str, dispositivo: str | None, conocido: bool) -> 
 def huella_de_red(red: str) -> bytes:
     """What is kept of an address where a perfil signed in."""
     return _huella("red", red)
+
+
+def huella_de_contrasena(hash_contrasena: str) -> str:
+    """What a device's token says of the password that it was given for: it serves until there is another one."""
+    return _huella("contrasena", hash_contrasena).hex()[:32]
 
 
 def sujeto_de(perfil_id: UUID | None, usuario: str) -> str:

@@ -29,7 +29,11 @@ PERSONALES = frozenset(
 DE_CONTACTO = frozenset(("correo", "movil", "titular", "titular_nombre"))
 
 CONSERVADO_DE_PERFIL = (
-    "El registro de auditoría, que identifica a quien actuó sólo por un número interno y nunca se edita.",
+    (
+        "El registro de auditoría, que nunca se edita. Identifica a quien actuó por un número interno, y guarda la dirección"
+        " de red desde la que actuó y algunos datos abreviados: iniciales del nombre, primera letra y dominio del correo,"
+        " últimos dígitos del móvil y primeras letras del RFC."
+    ),
     "Qué versión del aviso de privacidad aceptó y cuándo, sin su dirección de red: es la prueba del consentimiento.",
 )
 CONSERVADO_DE_CLIENTE = (
@@ -37,7 +41,11 @@ CONSERVADO_DE_CLIENTE = (
         "Ventas, facturas, movimientos de timbres y de puntos y los comprobantes timbrados, que se conservan al menos cinco"
         " años por obligación fiscal (artículo 30 del Código Fiscal de la Federación)."
     ),
-    "Las licencias emitidas, que son documentos firmados, y el registro de auditoría, que sólo guardan el NIC.",
+    "Las licencias emitidas, que son documentos firmados y sólo guardan el NIC.",
+    (
+        "El registro de auditoría, que nunca se edita y guarda el NIC y algunos datos abreviados: iniciales de nombres,"
+        " primera letra y dominio del correo, últimos dígitos de teléfonos y primeras letras del RFC."
+    ),
 )
 
 

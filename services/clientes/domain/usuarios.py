@@ -44,12 +44,15 @@ class InvitacionGuardada:
     vence_en: datetime
 
 
-def exigir_que_administre(rol: str | None) -> Rol:
-    """The role of who asks, as the table says it now. Raises `no_permitido` below administrador."""
+def exigir_que_administre(rol: str | None, que: str = "sus usuarios") -> Rol:
+    """The role of who asks, as the table says it now. Raises `no_permitido` below administrador.
+
+    `que` of the CM it wants to administer, for the message.
+    """
     if rol is None or _NIVEL[Rol(rol)] < _NIVEL[Rol.ADMINISTRADOR]:
         raise DomainError(
             Codigo.NO_PERMITIDO,
-            "Sólo el titular o un administrador de la cuenta puede administrar sus usuarios. Pídaselo a uno de ellos.",
+            f"Sólo el titular o un administrador de la cuenta puede administrar {que}. Pídaselo a uno de ellos.",
         )
     return Rol(rol)
 

@@ -15,8 +15,9 @@ def perfil_suprimido() -> Mensaje:
                 " sesión, y no se puede deshacer."
             ),
             (
-                "Se conserva el registro de auditoría, que sólo tiene un número interno, y la constancia de los avisos de"
-                " privacidad que aceptó."
+                "Se conserva el registro de auditoría, con un número interno, las direcciones de red desde las que actuó y"
+                " datos abreviados (iniciales, dominio del correo, últimos dígitos del móvil), y la constancia de los"
+                " avisos de privacidad que aceptó."
             ),
             "Este correo es el último: su dirección también se borra en cuanto se envía.",
         ),

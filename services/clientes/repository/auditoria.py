@@ -17,6 +17,11 @@ _ANOTAR = text(
     " :resultado, :detalle) ON CONFLICT DO NOTHING RETURNING id)"
     " INSERT INTO auditoria_por_sellar (asiento_id) SELECT id FROM a"
 )
+_OLVIDAR_ENTREGAS = text(
+    "DELETE FROM inbox WHERE (evento_id, manejador) IN (SELECT evento_id, manejador FROM inbox"
+    " WHERE manejador = 'anotar_asiento' AND recibido_en < :antes ORDER BY recibido_en LIMIT :limite"
+    " FOR UPDATE SKIP LOCKED)"
+)
 _PAGINA = (
     "SELECT a.id, a.en, to_char(a.en AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') AS en_texto, a.accion,"
     " a.actor_tipo, a.actor, a.ip, a.correlacion, a.objeto, a.resultado, a.detalle, a.cuenta_id, c.secuencia,"
@@ -37,6 +42,11 @@ class Auditoria(Base):
     def anotar_asiento(self, asiento: Mapping[str, Any]) -> None:
         """Keep an entry and queue it for the sealer; one that is there already stays as it is."""
         self.session.execute(_ANOTAR, asiento)
+
+    def olvidar_entregas_de_asientos(self, antes: datetime, limite: int) -> int:
+        """Forget up to `limite` deliveries of entries from before that time; answers how many."""
+        hecho = self.session.execute(_OLVIDAR_ENTREGAS, {"antes": antes, "limite": limite})
+        return int(hecho.rowcount)  # type: ignore[attr-defined]
 
     def pagina_auditoria(
         self,

@@ -13,8 +13,9 @@ from services.clientes.repository.base import Base
 from shared.pagination import Posicion
 
 _AGREGAR = text(
-    "INSERT INTO correos (correo_id, clave, para, asunto, texto, html, secreto, efimero)"
-    " VALUES (:id, :clave, :para, :asunto, :texto, :html, :secreto, :efimero) ON CONFLICT (clave) DO NOTHING"
+    "INSERT INTO correos (correo_id, clave, para, asunto, texto, html, secreto, efimero, perfil_id, sobre_perfil_id)"
+    " VALUES (:id, :clave, :para, :asunto, :texto, :html, :secreto, :efimero, :perfil_id, :sobre_perfil_id)"
+    " ON CONFLICT (clave) DO NOTHING"
 )
 # Taking is a commit of its own, and the next turn is set before the mail leaves: whoever dies on the way leaves a
 # row that another takes when the time of one sending has passed, and that does not do so for ever.
@@ -51,6 +52,9 @@ _OLVIDAR = text(
     "DELETE FROM correos WHERE correo_id IN (SELECT correo_id FROM correos"
     " WHERE (estado = 'enviado' AND creado_en < :enviados) OR (estado = 'fallido' AND creado_en < :fallidos)"
     " ORDER BY creado_en LIMIT :limite FOR UPDATE SKIP LOCKED)"
+)
+_ADOPTAR = text(
+    "UPDATE correos SET perfil_id = :perfil_id WHERE para = :para AND (perfil_id IS NULL OR perfil_id = :perfil_id)"
 )
 _OLVIDAR_A = text("DELETE FROM correos WHERE para = :para")
 
@@ -111,6 +115,10 @@ class Correos(Base):
         """Delete up to `limite` that were written before those times; answers how many."""
         hecho = self.session.execute(_OLVIDAR, {"enviados": enviados, "fallidos": fallidos, "limite": limite})
         return int(hecho.rowcount)  # type: ignore[attr-defined]
+
+    def adoptar_correos(self, perfil_id: UUID, para: str) -> None:
+        """Mails to an address that a perfil gives up stay known as its own."""
+        self.session.execute(_ADOPTAR, {"perfil_id": perfil_id, "para": para})
 
     def olvidar_correos_a(self, para: str) -> None:
         """Delete every mail to an address, also those that wait."""

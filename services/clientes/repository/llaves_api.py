@@ -15,13 +15,11 @@ _COLUMNAS = (
     "llave_id, cuenta_id, nombre, huella, alcances, CAST(redes AS text[]) AS redes, creada_por, creada_en,"
     " vence_en, usada_en, usada_ip, revocada_en"
 )
-# The account's row is the turn: of two that make the last key that fits, one makes it.
 _CONTAR = text(
     "SELECT (SELECT count(*) FROM llaves_api WHERE cuenta_id = c.cuenta_id AND revocada_en IS NULL"
     "  AND (vence_en IS NULL OR vence_en > :en))"
     " FROM cuentas_maestras c WHERE c.cuenta_id = :cuenta_id"
 )
-_TURNO = text("SELECT FROM cuentas_maestras WHERE cuenta_id = :cuenta_id FOR UPDATE")
 _AGREGAR = text(
     "INSERT INTO llaves_api (llave_id, cuenta_id, nombre, huella, alcances, redes, creada_por, creada_en, vence_en)"
     " VALUES (:llave_id, :cuenta_id, :nombre, :huella, CAST(:alcances AS text[]), CAST(:redes AS cidr[]),"
@@ -53,8 +51,7 @@ class LlavesApi(Base):
     """Keys of cuentas maestras, each looked up by its id."""
 
     def contar_llaves(self, cuenta_id: UUID, en: datetime) -> int:
-        """Keys of a CM that serve; its row is locked, so that the count still holds at the insert."""
-        self.session.execute(_TURNO, {"cuenta_id": cuenta_id})
+        """Keys of a CM that serve; the caller has its turn, so that the count still holds at the insert."""
         return int(self.session.scalar(_CONTAR, {"cuenta_id": cuenta_id, "en": en}) or 0)
 
     def agregar_llave(self, llave: LlaveGuardada) -> None:

@@ -47,7 +47,8 @@ _SESIONES = text(
     " WHERE perfil_id = :perfil_id ORDER BY creada_en DESC"
 )
 _CORREOS = text(
-    "SELECT asunto, estado, creado_en, enviado_en FROM correos WHERE para = :correo ORDER BY creado_en DESC"
+    "SELECT asunto, estado, creado_en, enviado_en FROM correos WHERE para = :correo OR perfil_id = :perfil_id"
+    " ORDER BY creado_en DESC"
 )
 _CLIENTES = text(
     "SELECT c.nic, c.nombre, m.nombre AS cuenta FROM clientes c JOIN cuentas_maestras m USING (cuenta_id)"
@@ -84,7 +85,14 @@ _DE_PERFIL = tuple(
         ),
         "DELETE FROM invitaciones WHERE correo = :correo",
         "UPDATE consentimientos SET origen_ip = '' WHERE perfil_id = :perfil_id",
-        "DELETE FROM correos WHERE para = :correo",
+        "DELETE FROM correos WHERE para = :correo OR perfil_id = :perfil_id",
+        # A mail to somebody else that names it. What was sent keeps no text. What waits leaves as it is, and then none
+        # of it stays either.
+        (
+            "UPDATE correos SET secreto = true, texto = CASE estado WHEN 'fallido' THEN '' ELSE texto END,"
+            " html = CASE estado WHEN 'fallido' THEN '' ELSE html END"
+            " WHERE sobre_perfil_id = :perfil_id AND estado IN ('pendiente', 'fallido')"
+        ),
         "DELETE FROM perfiles WHERE correo = :correo AND confirmado_en IS NULL",
         # What a parent wrote of it at an alta. One that waits to be confirmed can't be any more, and ends by itself.
         (
@@ -175,12 +183,6 @@ _DE_CUENTAS = tuple(
 _OLVIDAR_CORREOS = text(
     "DELETE FROM correos c USING unnest(CAST(:que AS text[])) q(que)"
     " WHERE c.clave ~>=~ (q.que || ':') AND c.clave ~<~ (q.que || ';')"
-)
-# What was sent keeps no text. What waits leaves as it is, and then none of it stays either.
-_VACIAR_CORREOS = text(
-    "UPDATE correos c SET secreto = true, texto = CASE estado WHEN 'fallido' THEN '' ELSE texto END,"
-    " html = CASE estado WHEN 'fallido' THEN '' ELSE html END WHERE estado IN ('pendiente', 'fallido')"
-    " AND EXISTS (SELECT FROM unnest(CAST(:dichos AS text[])) d(dicho) WHERE position(d.dicho IN c.texto) > 0)"
 )
 #: By whom an answer is about; each of them an index.
 _RESPUESTAS = {
@@ -295,10 +297,6 @@ class Privacidad(Base):
     def olvidar_correos_sobre(self, que: Sequence[str]) -> None:
         """Delete mails to whomever about these (`cuenta:<id>`): those whose key begins so."""
         self.session.execute(_OLVIDAR_CORREOS, {"que": list(que)})
-
-    def vaciar_correos_que_dicen(self, dichos: Sequence[str]) -> None:
-        """Mails to others whose text has one of these: it goes, at once or as soon as they are sent or given up."""
-        self.session.execute(_VACIAR_CORREOS, {"dichos": list(dichos)})
 
     def limpiar_respuestas(
         self, campo: str, valores: Sequence[str], limpiar: Callable[[dict[str, Any]], dict[str, Any]]

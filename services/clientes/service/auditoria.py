@@ -12,11 +12,18 @@ from shared.auditoria import sellado
 from shared.contracts import clientes as c
 from shared.contracts.eventos import AUDITORIA
 from shared.messaging.background import Background
-from shared.messaging.bus import BusWorker
+from shared.messaging.bus import Bus, BusWorker
 from shared.messaging.events import event
 from shared.messaging.wire import WireError
 
 Payload = dict[str, Any]
+
+
+def _limpiar(bus: Bus) -> bool:
+    with bus.uow() as uow:
+        mas = auditoria.limpiar(uow)
+        uow.commit()
+        return mas
 
 
 class Auditoria:
@@ -24,6 +31,7 @@ class Auditoria:
 
     bus: BusWorker
     sellador_de_auditoria = Background(lambda bus: sellado.sellar(bus.engine) > 0)
+    entregas_de_auditoria = Background(_limpiar, idle=600.0)
 
     @rpc(expected_exceptions=WireError)
     def listar_auditoria_v1(self, **payload: Any) -> Payload:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     Uow = UnitOfWork[Repositorio]
 
 _PLATAFORMA = UUID(int=0)
+#: How long a delivery is remembered. Repeats come within a day; only a dead letter may be handed back later.
+_VIDA_DE_ENTREGA = timedelta(days=90)
+_LOTE = 1000
 
 
 def anotar_asiento(uow: Uow, asiento: AsientoDeAuditoria) -> None:
@@ -32,6 +36,15 @@ def anotar_asiento(uow: Uow, asiento: AsientoDeAuditoria) -> None:
         for cuenta in uow.repo.administra(perfil_id):
             copia = replace(asiento, id=uuid5(asiento.id, str(cuenta.cuenta_id)), cuenta_id=cuenta.cuenta_id)
             uow.repo.anotar_asiento(asdict(copia))
+
+
+def limpiar(uow: Uow) -> bool:
+    """Forget that entries arrived, long after; says whether there may be more.
+
+    Whatever anybody asks for, also without a session, leaves an entry and so one of these rows. No other event's is
+    forgotten: only an entry is known by its id besides the inbox, so that a repeat after all changes nothing.
+    """
+    return uow.repo.olvidar_entregas_de_asientos(uow.ahora - _VIDA_DE_ENTREGA, _LOTE) >= _LOTE
 
 
 def _perfil_de(asiento: AsientoDeAuditoria) -> UUID | None:

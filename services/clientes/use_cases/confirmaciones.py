@@ -79,6 +79,7 @@ def confirmar_alta(uow: Uow, p: c.ConfirmarAlta, credenciales: Credenciales) -> 
         mensajes.por_activar(cuenta.nombre, perfil.nombre, str(cuenta.cuenta_id)),
         "por_activar",
         cuenta.cuenta_id,
+        perfil.perfil_id,
     )
     if creado:
         # As at any other confirmation of a correo; the parent's own would put the perfil on both sides, and waits.

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from services.clientes import domain
 from services.clientes.domain import (
@@ -40,11 +41,21 @@ _MARGEN = timedelta(seconds=2)
 _LOTE_DE_LIMPIEZA = 1000
 
 
-def escribir(uow: Uow, para: str, mensaje: Mensaje, clave: str, *, efimero: bool = False) -> None:
+def escribir(
+    uow: Uow,
+    para: str,
+    mensaje: Mensaje,
+    clave: str,
+    *,
+    efimero: bool = False,
+    de: UUID | None = None,
+    sobre: UUID | None = None,
+) -> None:
     """Queue a mail for `para` (a correo). The same `clave` twice is one mail.
 
-    `efimero`: its address is erased as soon as it is sent or given up. Raises `datos_invalidos` when `para` or the
-    subject could break a header.
+    `efimero`: its address is erased as soon as it is sent or given up. `de`: the perfil that it is for, where `para` is
+    not that perfil's own correo. `sobre`: another perfil whom it names; say it, since an erasure searches no text.
+    Raises `datos_invalidos` when `para` or the subject could break a header.
     """
     uow.repo.agregar_correo(
         CorreoEscrito(
@@ -55,6 +66,8 @@ def escribir(uow: Uow, para: str, mensaje: Mensaje, clave: str, *, efimero: bool
             html=plantilla.en_html(mensaje),
             secreto=not mensaje.sin_secretos,
             efimero=efimero,
+            perfil_id=de,
+            sobre_perfil_id=sobre,
         )
     )
 
@@ -81,18 +94,20 @@ def enviar_uno(abrir: Callable[[], Uow], transporte: Transporte) -> bool:
 
 def _anotar_falla(abrir: Callable[[], Uow], correo: CorreoTomado, falla: EnvioFallido) -> None:
     espera = None if falla.definitivo else domain.proximo_intento(correo.intentos, random.random())
+    # Neither the log nor the row, which may outlive the address, says whom it was for.
+    motivo = domain.sin_direcciones(falla.motivo, correo.para)
     log.warning(
         "correo_no_enviado",
         correo=str(correo.correo_id),
         intentos=correo.intentos,
         definitivo=espera is None,
-        motivo=falla.motivo,
+        motivo=motivo,
     )
     with abrir() as uow:
         if espera is None:
-            uow.repo.correo_fallido(correo.correo_id, falla.motivo)
+            uow.repo.correo_fallido(correo.correo_id, motivo)
         else:
-            uow.repo.correo_pospuesto(correo.correo_id, uow.ahora + espera, falla.motivo)
+            uow.repo.correo_pospuesto(correo.correo_id, uow.ahora + espera, motivo)
         uow.commit()
 
 
@@ -115,7 +130,10 @@ def listar_correos(uow: Uow, peticion: c.ListarCorreos) -> c.PaginaCorreos:
 
 
 def reintentar_correo(uow: Uow, peticion: c.ReintentarCorreo) -> c.Correo:
-    """Send a mail again that was given up, with all its tries before it."""
+    """Send a mail again that was given up, with all its tries before it.
+
+    The answer is kept for who repeats the request, longer than the mail: it has the address masked.
+    """
     correo = uow.repo.correo(peticion.correo_id)
     if correo is None:
         raise no_encontrado("ese correo")
@@ -129,4 +147,8 @@ def reintentar_correo(uow: Uow, peticion: c.ReintentarCorreo) -> c.Correo:
             Codigo.CONFLICTO,
             "Ese correo llevaba un enlace personal y su texto ya se borró. Pida a la persona que solicite otro.",
         )
-    return c.Correo(**asdict(uow.repo.correo_de_nuevo(peticion.correo_id, uow.ahora)))
+    nuevo = uow.repo.correo_de_nuevo(peticion.correo_id, uow.ahora)
+    uow.auditar(
+        objeto=f"correo:{nuevo.correo_id}", antes={"estado": correo.estado}, despues={"estado": nuevo.estado}
+    )
+    return c.Correo(**{**asdict(nuevo), "para": domain.para_mostrar(nuevo.para), "error": None})

@@ -223,16 +223,23 @@ def contar_creada(uow: Uow, cuenta: CuentaGuardada) -> None:
 
 
 def avisar(
-    uow: Uow, cuenta: CuentaGuardada, mensaje: Mensaje, de_que: str, sobre: UUID | None = None
+    uow: Uow,
+    cuenta: CuentaGuardada,
+    mensaje: Mensaje,
+    de_que: str,
+    sobre: UUID | None = None,
+    perfil_id: UUID | None = None,
 ) -> None:
     """Mail to the titular, or to the correo of its alta while there is none.
 
-    `sobre`: the CM that the mail names, if not this one: when that one is removed, the mail goes.
+    `sobre`: the CM that the mail names, if not this one: when that one is removed, the mail goes. `perfil_id`: the
+    person whom it names.
     """
     titular = uow.repo.titular_de(cuenta.cuenta_id)
     para = titular.correo if titular else cuenta.correo
     if para:
-        escribir(uow, para, mensaje, f"cuenta:{sobre or cuenta.cuenta_id}:{de_que}:{cuenta.version}")
+        clave = f"cuenta:{sobre or cuenta.cuenta_id}:{de_que}:{cuenta.version}"
+        escribir(uow, para, mensaje, clave, sobre=perfil_id)
 
 
 def enviar_confirmacion(uow: Uow, padre: CuentaGuardada, cuenta: CuentaGuardada) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from services.clientes import domain
 from services.clientes.domain import Credenciales, PerfilGuardado
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Claim that tells a device's token from an access token, which has none; the gateway takes no token without `sid`.
 _DISPOSITIVO = "dis"
+#: Claim with a digest of the hash of the password that the token was given for.
+_CONTRASENA = "con"
 
 
 def contar(
@@ -27,7 +29,7 @@ def contar(
     Raises `demasiados_intentos` when one is full; the rollback that follows leaves the others as they were.
     """
     perfil_id, red = (perfil.perfil_id if perfil else None), _red(peticion)
-    dispositivo = _dispositivo(peticion, perfil_id, credenciales)
+    dispositivo = _dispositivo(peticion, perfil, credenciales)
     conocido = perfil_id is not None and uow.repo.es_conocido(perfil_id, domain.huella_de_red(red), uow.ahora)
     cubos = domain.cubos(
         sujeto=domain.sujeto_de(perfil_id, peticion.usuario),
@@ -41,14 +43,20 @@ def contar(
     return [x.clave for x in cubos]
 
 
-def recordar_lugar(uow: Uow, peticion: c.IniciarSesion, perfil_id: UUID, credenciales: Credenciales) -> str:
-    """The address of a sign-in that was right is known from now on; answers the token that makes its device known."""
-    uow.repo.conocer(perfil_id, domain.huella_de_red(_red(peticion)), uow.ahora)
-    dispositivo = _dispositivo(peticion, perfil_id, credenciales) or uuid4().hex
+def recordar_lugar(
+    uow: Uow, peticion: c.IniciarSesion, perfil: PerfilGuardado, credenciales: Credenciales
+) -> str:
+    """The address of a sign-in that was right is known from now on; answers the token that makes its device known.
+
+    The token is of the password that was right: whoever knew an earlier one has no known device.
+    """
+    uow.repo.conocer(perfil.perfil_id, domain.huella_de_red(_red(peticion)), uow.ahora)
+    dispositivo = _dispositivo(peticion, perfil, credenciales) or uuid4().hex
     return credenciales.firmar(
         {
             _DISPOSITIVO: dispositivo,
-            "sub": str(perfil_id),
+            _CONTRASENA: domain.huella_de_contrasena(perfil.hash_contrasena),
+            "sub": str(perfil.perfil_id),
             "exp": int((uow.ahora + domain.VIDA_DISPOSITIVO).timestamp()),
         }
     )
@@ -58,10 +66,16 @@ def _red(peticion: c.IniciarSesion) -> str:
     return peticion.origen_red or peticion.origen_ip
 
 
-def _dispositivo(peticion: c.IniciarSesion, perfil_id: UUID | None, credenciales: Credenciales) -> str | None:
-    """The id in a device's token, if it is of this very perfil."""
-    if not peticion.dispositivo or perfil_id is None:
+def _dispositivo(
+    peticion: c.IniciarSesion, perfil: PerfilGuardado | None, credenciales: Credenciales
+) -> str | None:
+    """The id in a device's token, if it is of this very perfil and of its password of today."""
+    if not peticion.dispositivo or perfil is None:
         return None
     dicho = credenciales.leer(peticion.dispositivo) or {}
     hallado = dicho.get(_DISPOSITIVO)
-    return hallado if isinstance(hallado, str) and dicho.get("sub") == str(perfil_id) else None
+    suyo = (dicho.get("sub"), dicho.get(_CONTRASENA)) == (
+        str(perfil.perfil_id),
+        domain.huella_de_contrasena(perfil.hash_contrasena),
+    )
+    return hallado if isinstance(hallado, str) and suyo else None

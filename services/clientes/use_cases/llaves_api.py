@@ -1,4 +1,8 @@
-"""API keys of a CM: made and shown once, listed, revoked, and looked up by the gateway at each use."""
+"""API keys of a CM: made and shown once, listed, revoked, and looked up by the gateway at each use.
+
+A key outlives who made it. So who makes or revokes one is read behind the CM's lock: a token, and what the gateway
+remembers of it for some seconds, may be older than the change that took its role away.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from uuid import uuid4
 
 from services.clientes import domain
 from services.clientes.domain import LlaveGuardada
-from services.clientes.use_cases.cuentas import cuenta_de
+from services.clientes.use_cases.usuarios import turno_de_administrador
 from shared import pagination
 from shared.contracts import clientes as c
 from shared.errors import no_encontrado
@@ -18,14 +22,17 @@ if TYPE_CHECKING:
 
     Uow = UnitOfWork[Repositorio]
 
+_QUE = "sus llaves de API"
+
 
 def crear_llave_api(uow: Uow, p: c.CrearLlaveApi) -> c.LlaveApiCreada:
     """A key of the CM; only this answer carries it whole.
 
-    Raises `cuenta_bloqueada` for a CM that is not active, `conflicto` for one that has `LLAVES_MAXIMO` already,
-    `datos_invalidos` for an address that is none or an end that has passed.
+    Raises `no_permitido` for who is not administrador (any more), `cuenta_bloqueada` for a CM that is not active,
+    `conflicto` for one that has `LLAVES_MAXIMO` already, `datos_invalidos` for an address that is none or an end that
+    has passed.
     """
-    domain.exigir_activa(cuenta_de(uow, p.cuenta_id))
+    domain.exigir_activa(turno_de_administrador(uow, p.cuenta_id, p.actor, _QUE))
     if uow.repo.contar_llaves(p.cuenta_id, uow.ahora) >= domain.LLAVES_MAXIMO:
         raise domain.demasiadas_llaves()
     secreto = domain.nuevo_secreto()
@@ -59,7 +66,11 @@ def listar_llaves_api(uow: Uow, p: c.ListarLlavesApi) -> c.PaginaLlavesApi:
 
 
 def revocar_llave_api(uow: Uow, p: c.RevocarLlaveApi) -> c.LlaveApi:
-    """No use of the key is looked up as good from the commit on. Raises `no_encontrado` for another CM's."""
+    """No use of the key is looked up as good from the commit on.
+
+    Raises `no_permitido` for who is not administrador (any more), `no_encontrado` for another CM's.
+    """
+    turno_de_administrador(uow, p.cuenta_id, p.actor, _QUE)
     llave = uow.repo.revocar_llave(p.cuenta_id, p.llave_id, por=p.actor, en=uow.ahora)
     if llave is None:
         raise no_encontrado("esa llave")

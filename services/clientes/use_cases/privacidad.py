@@ -145,7 +145,6 @@ def suprimir_perfil(uow: Uow, p: c.SuprimirPerfil, credenciales: Credenciales) -
     if dependen:
         raise reglas.cuenta_que_depende(dependen)
     uow.repo.suprimir_perfil(perfil.perfil_id, perfil.correo, uow.ahora)
-    uow.repo.vaciar_correos_que_dicen([perfil.nombre, perfil.correo])
     uow.repo.limpiar_respuestas("perfil_id", [str(perfil.perfil_id)], reglas.sin_persona)
     de_contacto = partial(reglas.sin_persona, campos=reglas.DE_CONTACTO)
     uow.repo.limpiar_respuestas("correo", [perfil.correo], de_contacto)

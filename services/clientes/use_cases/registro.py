@@ -214,7 +214,7 @@ def _pedir_correo(
         _avisar(uow, dueno, mensajes.correo_en_uso(dueno.nombre), "correo")
     else:
         mensaje = mensajes.confirmar_correo_nuevo(perfil.nombre, token)
-        escribir(uow, correo, mensaje, f"correo-nuevo:{peticion.clave}")
+        escribir(uow, correo, mensaje, f"correo-nuevo:{peticion.clave}", de=perfil.perfil_id)
     escribir(
         uow, perfil.correo, mensajes.correo_por_cambiar(perfil.nombre), f"correo-pedido:{peticion.clave}"
     )
@@ -232,6 +232,8 @@ def _confirmar_cambio(uow: Uow, perfil: PerfilGuardado, visto: TokenVisto, token
     uow.repo.anular_tokens(proposito=RECUPERACION, sujeto=str(perfil.perfil_id), ahora=uow.ahora)
     clave = f"correo-cambiado:{perfil.perfil_id}:{uuid4()}"
     escribir(uow, perfil.correo, mensajes.correo_cambiado(perfil.nombre), clave)
+    # Its earlier correo says no more whose mails these are.
+    uow.repo.adoptar_correos(perfil.perfil_id, perfil.correo)
     return c.CorreoConfirmado(correo=correo)
 
 

@@ -68,7 +68,7 @@ def iniciar_sesion(
     if con_factor:
         uow.repo.marcar_segundo_factor(sesion_id, ahora)
     _asentar(uow, "iniciar_sesion", perfil, peticion)
-    dispositivo = recordar_lugar(uow, peticion, perfil.perfil_id, credenciales)
+    dispositivo = recordar_lugar(uow, peticion, perfil, credenciales)
     sesion = _emitir(uow, sesion_id, perfil, min(ahora + domain.VIDA_RENOVACION, vence_en), credenciales)
     return replace(sesion, dispositivo=dispositivo)
 

@@ -91,7 +91,7 @@ def cambiar_rol(uow: Uow, p: c.CambiarRolDeUsuario) -> c.Usuario:
     mensaje = mensajes.rol_cambiado(cuenta.nombre, usuario.rol, rol)
     escribir(uow, usuario.correo, mensaje, _clave(cuenta, f"usuario-rol:{p.clave}"))
     de_titular = mensajes.rol_de_usuario_cambiado(cuenta.nombre, str(usuario.nombre), usuario.rol, rol)
-    _avisar_al_titular(uow, cuenta, p.actor, de_titular, f"usuario-rol-titular:{p.clave}")
+    _avisar_al_titular(uow, cuenta, p.actor, p.perfil_id, de_titular, f"usuario-rol-titular:{p.clave}")
     uow.auditar(objeto=f"perfil:{p.perfil_id}", antes={"rol": usuario.rol}, despues={"rol": str(rol)})
     return _ver(_usuario(uow, p.cuenta_id, p.perfil_id))
 
@@ -117,7 +117,7 @@ def eliminar_usuario(uow: Uow, p: c.EliminarUsuario) -> Vacio:
         uow, usuario.correo, mensajes.retirado(cuenta.nombre), _clave(cuenta, f"usuario-retirado:{p.clave}")
     )
     de_titular = mensajes.usuario_retirado(cuenta.nombre, str(usuario.nombre))
-    _avisar_al_titular(uow, cuenta, p.actor, de_titular, f"usuario-retirado-titular:{p.clave}")
+    _avisar_al_titular(uow, cuenta, p.actor, p.perfil_id, de_titular, f"usuario-retirado-titular:{p.clave}")
     uow.auditar(objeto=f"perfil:{p.perfil_id}", antes={"rol": usuario.rol}, despues={"rol": None})
     return Vacio()
 
@@ -154,9 +154,9 @@ def ceder_titularidad(uow: Uow, p: c.CederTitularidad, credenciales: Credenciale
     uow.repo.poner_rol(p.cuenta_id, p.perfil_id, Rol.ADMINISTRADOR)
     uow.repo.poner_rol(p.cuenta_id, p.sucesor_id, Rol.TITULAR)
     nuevo = mensajes.titular_nuevo(cuenta.nombre, yo.nombre)
-    escribir(uow, sucesor.correo, nuevo, _clave(cuenta, f"titular:{p.clave}"))
+    escribir(uow, sucesor.correo, nuevo, _clave(cuenta, f"titular:{p.clave}"), sobre=p.perfil_id)
     cedida = mensajes.titularidad_cedida(cuenta.nombre, str(sucesor.nombre))
-    escribir(uow, yo.correo, cedida, _clave(cuenta, f"titular-anterior:{p.clave}"))
+    escribir(uow, yo.correo, cedida, _clave(cuenta, f"titular-anterior:{p.clave}"), sobre=p.sucesor_id)
     uow.auditar(
         objeto=f"perfil:{p.sucesor_id}",
         antes={"rol": sucesor.rol, "titular": str(p.perfil_id)},
@@ -207,6 +207,16 @@ def tomar_cuentas_que_invitan(uow: Uow, correo: str, otra: UUID) -> None:
             _turno(uow, cuenta_id)
 
 
+def turno_de_administrador(uow: Uow, cuenta_id: UUID, actor: UUID, que: str) -> CuentaGuardada:
+    """The CM, locked, of which `actor` is administrador or titular now, whatever its token says. `que` of it is to change.
+
+    Raises `no_encontrado` and `no_permitido`.
+    """
+    cuenta = _turno(uow, cuenta_id)
+    reglas.exigir_que_administre(_rol_de(uow, cuenta_id, actor), que)
+    return cuenta
+
+
 def _aceptar(uow: Uow, cuenta: CuentaGuardada, perfil: PerfilGuardado, vista: InvitacionGuardada) -> bool:
     """False when it was cancelled, or accepted, before the CM was locked."""
     invitacion = uow.repo.tomar_invitacion(cuenta.cuenta_id, vista.invitacion_id)
@@ -226,7 +236,7 @@ def _agregar(
     clave = f"{perfil.perfil_id}:{uuid4()}"
     escribir(uow, perfil.correo, mensajes.admitido(cuenta.nombre, rol), _clave(cuenta, f"usuario:{clave}"))
     de_titular = mensajes.nuevo_usuario(cuenta.nombre, perfil.nombre, perfil.correo, rol)
-    _avisar_al_titular(uow, cuenta, actor, de_titular, f"usuario-titular:{clave}")
+    _avisar_al_titular(uow, cuenta, actor, perfil.perfil_id, de_titular, f"usuario-titular:{clave}")
     objeto, antes, despues = f"perfil:{perfil.perfil_id}", {"rol": None}, {"rol": str(rol)}
     if actor is None:
         # The call that accepts names no CM; its log is where the CM looks for it.
@@ -277,7 +287,7 @@ def _invitar(uow: Uow, cuenta: CuentaGuardada, actor: UUID, correo: str, rol: Ro
     )
     quien = perfil_de(uow, actor).nombre
     mensaje = mensajes.invitacion(cuenta.nombre, quien, rol, token, invitacion.vence_en)
-    escribir(uow, correo, mensaje, _clave(cuenta, f"invitacion:{uuid4()}"), efimero=True)
+    escribir(uow, correo, mensaje, _clave(cuenta, f"invitacion:{uuid4()}"), efimero=True, sobre=actor)
     uow.auditar(
         objeto=f"invitacion:{invitacion.invitacion_id}", antes={"rol": None}, despues={"rol": str(rol)}
     )
@@ -320,12 +330,12 @@ def _usuario(uow: Uow, cuenta_id: UUID, perfil_id: UUID) -> UsuarioGuardado:
 
 
 def _avisar_al_titular(
-    uow: Uow, cuenta: CuentaGuardada, actor: UUID | None, mensaje: Mensaje, clave: str
+    uow: Uow, cuenta: CuentaGuardada, actor: UUID | None, sobre: UUID, mensaje: Mensaje, clave: str
 ) -> None:
-    """Unless it was the titular who did it."""
+    """What happened to the usuario `sobre`, unless it was the titular who did it."""
     titular = uow.repo.titular_de(cuenta.cuenta_id)
     if titular is not None and titular.perfil_id != actor:
-        escribir(uow, titular.correo, mensaje, _clave(cuenta, clave))
+        escribir(uow, titular.correo, mensaje, _clave(cuenta, clave), sobre=sobre)
 
 
 def _clave(cuenta: CuentaGuardada, que: str) -> str:

@@ -12,6 +12,7 @@ from flask_smorest import Blueprint
 
 from services.gateway.auth import requiere_sesion
 from services.gateway.contexto import actual, clave_idempotencia, clave_si_viene, llamar
+from services.gateway.limites import limitar_hallazgos
 from services.gateway.schemas import Esquema, esquema_de
 from shared.contracts import clientes as c
 from shared.contracts import timbrado
@@ -105,12 +106,12 @@ class PerfilPrincipal(MethodView):
     def put(self, datos: dict[str, Any], nic: int) -> Any:
         """Asigna quién controla la cuenta del cliente; nunca un perfil que administre una Cuenta Maestra."""
         yo = actual()
-        return llamar(
-            c.ASIGNAR_PERFIL_PRINCIPAL,
-            c.AsignarPerfilPrincipal(
-                clave=_clave(), cuenta_id=yo.cuenta_id, actor=yo.perfil_id, nic=_nic(nic), **datos
-            ),
+        peticion = c.AsignarPerfilPrincipal(
+            clave=_clave(), cuenta_id=yo.cuenta_id, actor=yo.perfil_id, nic=_nic(nic), **datos
         )
+        # The refusals say who has a perfil, and who administers a CM.
+        with limitar_hallazgos(str(yo.perfil_id)):
+            return llamar(c.ASIGNAR_PERFIL_PRINCIPAL, peticion)
 
     @requiere_sesion("operador")
     @blp.response(200, ClienteSalida)

@@ -40,7 +40,10 @@ class Reintento(MethodView):
     @requiere_raiz("administrador")
     @blp.response(200, esquema_de(c.Correo))
     def post(self, correo_id: UUID) -> Any:
-        """Vuelve a enviar un correo que falló definitivamente y cuyo texto se conserva (personal de la raíz)."""
+        """Vuelve a enviar un correo que falló definitivamente y cuyo texto se conserva (personal de la raíz).
+
+        La respuesta muestra la dirección abreviada.
+        """
         yo = actual()
         return llamar(
             c.REINTENTAR_CORREO,

@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import jwt
 import marshmallow as ma
@@ -26,7 +27,7 @@ from marshmallow import validate
 from services.gateway import auth
 from services.gateway.auth import publica
 from services.gateway.contexto import CLAVE, clave_si_viene, ip, llamar
-from services.gateway.limites import limitar, origen
+from services.gateway.limites import limitar, limitar_origen, origen
 from services.gateway.schemas import esquema_de
 from shared.contracts import clientes as c
 from shared.errors import Codigo, DomainError, campo_invalido
@@ -37,9 +38,11 @@ CABECERA_LLAVE = "X-Llave-Publica"
 _ARCHIVOS = Path(__file__).resolve().parents[1] / "publico"
 _FORMA = re.compile(r"pk_[A-Za-z0-9_-]{32}")
 _ALTAS = "/v1/publico/altas"
+_ZONA = ZoneInfo("America/Mexico_City")
 _FORMULARIO = "/v1/publico/llaves/"
 
-#: Per address: looks at a form, and altas with and without the ticket of a form. Per key: altas from anywhere.
+#: Per address: looks at a form, and altas with and without the ticket of a form. Per key: altas from anywhere, those
+#: with a ticket apart from those without, so that who never opened the form can't close it.
 _POR_MINUTO = (60, 60)
 _CON_BOLETO, _SIN_BOLETO = (20, 3600), (10, 3600)
 _POR_LLAVE = (300, 3600)
@@ -217,7 +220,8 @@ class Aviso(MethodView):
         """El aviso de privacidad de Cuenta Maestra, que enlaza el formulario de alta."""
         limitar("publico-formulario", origen(ip()), *_POR_MINUTO)
         aviso = llamar(c.LEER_AVISO, c.LeerAviso())
-        pie = f"Versión {aviso.version}, publicada el {aviso.publicado_en:%d/%m/%Y}."
+        # Days are those of Mexico: what was published in the evening is not of tomorrow.
+        pie = f"Versión {aviso.version}, publicada el {aviso.publicado_en.astimezone(_ZONA):%d/%m/%Y}."
         cuerpo = (
             _archivo("aviso.html")[0].decode().replace("{texto}", _parrafos(aviso.texto) + f"<p>{pie}</p>")
         )
@@ -260,13 +264,15 @@ def pedir(datos: dict[str, Any], llave: str | None, sitio: str | None) -> Any:
     trampa, boleto = datos.pop("sitio_web"), datos.pop("boleto")
     datos.pop("llave", None)
     limite = _SIN_BOLETO if boleto is None else _CON_BOLETO
-    limitar("publico-altas" if boleto else "publico-altas-sin-boleto", origen(ip()), *limite)
-    limitar("publico-altas-por-llave", llave or "", *_POR_LLAVE)
+    con = "" if boleto is not None else "-sin-boleto"
+    limitar_origen(f"publico-altas{con}", ip(), *limite)
     if boleto is not None:
         _revisar_boleto(boleto, llave)
     if trampa:
         # A program that fills every field. It is told what everybody is, and nothing is done.
         return _formulario_vacio()
+    # One bucket for all strangers: last, so that what is refused anyway takes nothing of it.
+    limitar(f"publico-altas-por-llave{con}", llave or "", *_POR_LLAVE)
     ambito = f"publico:{llave or 'raiz'}"
     clave = clave_si_viene(ambito)
     return llamar(

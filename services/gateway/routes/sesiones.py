@@ -106,8 +106,11 @@ class Sesiones(MethodView):
     def post(self, datos: dict[str, Any]) -> Any:
         """Inicia sesión con correo o móvil y contraseña."""
         dispositivo = datos["dispositivo"] or request.cookies.get(COOKIE_DISPOSITIVO, "")[:1000]
-        # A known device is counted by itself: what others do behind its address is not its fault.
+        # A known device is counted by itself: what others do behind its address is not its fault. Anybody has as many
+        # known devices as it wants of a perfil of its own, so those of one address are counted together too.
         conocido = dispositivo_de(dispositivo) if dispositivo else None
+        if conocido is not None:
+            limitar("sesiones-de-dispositivos", origen(ip()), _INTENTOS, _INTENTOS_SEGUNDOS)
         limitar("sesiones", conocido or origen(ip()), _INTENTOS, _INTENTOS_SEGUNDOS)
         sesion = llamar(
             c.INICIAR_SESION,

@@ -14,7 +14,7 @@ from marshmallow import validate
 from services.gateway.auth import publica, requiere_sesion
 from services.gateway.contexto import actual, clave_idempotencia, ip, llamar
 from services.gateway.csv import responder_lista
-from services.gateway.limites import limitar, origen
+from services.gateway.limites import limitar, limitar_busqueda, origen
 from services.gateway.paso import exigir_paso
 from services.gateway.routes.perfiles import limitar_contrasena
 from services.gateway.schemas import Esquema, PaginaArgs, esquema_de, pagina_de
@@ -22,8 +22,6 @@ from shared.contracts import clientes as c
 
 blp = Blueprint("usuarios", __name__, description="Usuarios de la Cuenta Maestra")
 
-#: Pairs of correo and móvil that one person may try, so that nobody finds out who has a perfil.
-_BUSQUEDAS = (20, 3600)
 #: Invitations go to anybody's mailbox.
 _ALTAS = (60, 3600)
 _POR_MINUTO = (30, 60)
@@ -87,7 +85,7 @@ class Busquedas(MethodView):
     def post(self, datos: dict[str, Any]) -> Any:
         """De quién son ese correo y ese móvil, para verlo antes de agregarlo. Ambos deben coincidir."""
         yo = actual()
-        limitar("busquedas_de_usuarios", str(yo.perfil_id), *_BUSQUEDAS)
+        limitar_busqueda(str(yo.perfil_id))
         return llamar(
             c.BUSCAR_PERFIL_DE_USUARIO,
             c.BuscarPerfilDeUsuario(cuenta_id=yo.cuenta_id, actor=yo.perfil_id, **datos),

@@ -27,7 +27,8 @@ class ListarCorreos:
 
 @dataclass(frozen=True, kw_only=True)
 class Correo:
-    """A mail without its text. `error`: why the last try failed. `reintentable`: it was given up and its text is kept."""
+    """A mail without its text. `error`: why the last try failed, without addresses. `reintentable`: it was given up and
+    its text is kept."""
 
     correo_id: UUID
     para: str
@@ -49,7 +50,7 @@ class PaginaCorreos:
 
 @dataclass(frozen=True, kw_only=True)
 class ReintentarCorreo(PeticionConClave):
-    """Send again a mail that was given up."""
+    """Send again a mail that was given up; the answer shows its address masked and no error."""
 
     correo_id: UUID
     actor: UUID | None = None

@@ -7,7 +7,14 @@ from html.parser import HTMLParser
 
 import pytest
 
-from services.clientes.domain import Boton, Mensaje, cabecera_valida, en_cabecera, proximo_intento
+from services.clientes.domain import (
+    Boton,
+    Mensaje,
+    cabecera_valida,
+    en_cabecera,
+    proximo_intento,
+    sin_direcciones,
+)
 from services.clientes.domain.correos import INTENTOS
 from services.clientes.mensajes import plantilla
 from shared.errors import DomainError
@@ -26,6 +33,21 @@ def test_eight_tries_within_a_day_each_later_than_the_one_before() -> None:
         assert esperas == sorted(esperas)
         assert timedelta(hours=12) < sum(esperas, timedelta()) < timedelta(hours=28)
         assert proximo_intento(INTENTOS, azar) is None
+
+
+@pytest.mark.parametrize(
+    ("motivo", "dicho"),
+    [
+        ("550 5.1.1 <Ana.Ruiz@Empresa.mx>: unknown", "550 5.1.1 <(correo)>: unknown"),
+        ("550 user ana.ruiz is unknown", "550 user (correo) is unknown"),
+        ("552 ana.ruiz@empre", "552 (correo)"),
+        ("451 otra@x.mx, postmaster@x.mx", "451 (correo), (correo)"),
+        ("421 Vuelva más tarde", "421 Vuelva más tarde"),
+    ],
+)
+def test_why_a_mail_failed_says_nobodys_address(motivo: str, dicho: str) -> None:
+    assert sin_direcciones(motivo, "ana.ruiz@empresa.mx") == dicho
+    assert sin_direcciones("550 no hay yo", "yo@x.mx") == "550 no hay yo"
 
 
 @pytest.mark.parametrize("malo", ["a\nb", "a\rb", "a\u2028b", "a\x00b", "a\x1bb", "\ud800"])

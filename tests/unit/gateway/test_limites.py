@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.gateway import limites
-from services.gateway.limites import Limite, limitar, origen
+from services.gateway.limites import Limite, limitar, limitar_origen, origen
 from shared.errors import Codigo, DomainError
 
 
@@ -74,6 +74,26 @@ def test_limitar_dice_cuanto_esperar() -> None:
     # Neither another limit nor another caller is touched.
     limitar("otra", "a", 3, 300)
     limitar("prueba", "b", 3, 300)
+
+
+def test_de_ipv6_cuenta_tambien_la_red_48() -> None:
+    limites.olvidar()
+
+    def cuantas(*direcciones: str) -> int:
+        hechas = 0
+        for direccion in direcciones:
+            try:
+                limitar_origen("prueba", direccion, 5, 3600)
+            except DomainError:
+                continue
+            hechas += 1
+        return hechas
+
+    assert cuantas(*["2001:db8:1:1::9"] * 9) == 5
+    assert cuantas(*(f"2001:db8:1:{n:x}::9" for n in range(2, 200))) == 15
+    assert cuantas(*(f"2001:db8:2:{n:x}::9" for n in range(3))) == 3, "another /48"
+    assert cuantas(*(f"192.0.2.{n}" for n in range(60))) == 60
+    limites.olvidar()
 
 
 @pytest.mark.parametrize(

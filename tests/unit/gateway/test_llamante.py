@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from environs import EnvError
 from flask import Flask
 from flask.testing import FlaskClient
@@ -139,6 +141,25 @@ def test_behind_a_proxy_an_attacker_limits_himself_alone(
     assert _iniciar(http, "203.0.113.9").status_code == 201
     peticion = rpc.llamadas[-1][1]
     assert (peticion.origen_ip, peticion.origen_red) == ("203.0.113.9", "203.0.113.9")
+
+
+@pytest.mark.usefixtures("con_proxies")
+def test_known_devices_of_one_address_are_counted_together_and_apart_from_strangers(
+    http: FlaskClient, llave: Ed25519PrivateKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sesiones, "_INTENTOS", 3)
+
+    def entrar(n: int, desde: str = "203.0.113.66") -> int:
+        datos = {"dis": f"d{n}", "sub": "yo", "exp": datetime.now(UTC) + timedelta(days=1)}
+        http.set_cookie("cm_dispositivo", jwt.encode(datos, llave, algorithm="EdDSA"), path="/v1/sesiones")
+        return int(_iniciar(http, desde).status_code)
+
+    assert [entrar(n) for n in range(5)] == [201, 201, 201, 429, 429], "a token each is no way around"
+    assert entrar(9, "203.0.113.67") == 201
+    # A flood of strangers behind an address leaves its known devices what is theirs.
+    http.delete_cookie("cm_dispositivo", path="/v1/sesiones")
+    assert [_iniciar(http, "203.0.113.68").status_code for _ in range(4)] == [201, 201, 201, 429]
+    assert entrar(10, "203.0.113.68") == 201
 
 
 @pytest.mark.usefixtures("con_proxies", "llave")

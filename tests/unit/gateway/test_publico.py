@@ -14,6 +14,7 @@ from werkzeug.test import Client
 
 from services.gateway import auth, limites
 from services.gateway.app import crear_app
+from services.gateway.routes import publico
 from services.gateway.server import Frente
 from shared.contracts import clientes as c
 from shared.errors import Codigo, DomainError
@@ -39,7 +40,7 @@ class Clientes:
         if contrato is c.LEER_AVISO:
             texto = "# Aviso\nDe <b>todos</b>\n- uno\n  dos\n- tres\n\nFin"
             return c.AvisoPublicado(
-                version="7", texto=texto, publicado_en=datetime(2026, 3, 1, tzinfo=UTC)
+                version="7", texto=texto, publicado_en=datetime(2026, 3, 2, 5, 59, tzinfo=UTC)
             ), False
         if contrato is c.SOLICITAR_ALTA:
             self.pedidas.append(p)
@@ -72,12 +73,19 @@ def http(clientes: Clientes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client
     limites.olvidar()
 
 
-def pedir(http: Client, sitio: str | None = SITIO, llave: str | None = LLAVE, **cambios: Any) -> Any:
+def pedir(
+    http: Client,
+    sitio: str | None = SITIO,
+    llave: str | None = LLAVE,
+    desde: str = "127.0.0.1",
+    **cambios: Any,
+) -> Any:
     cabeceras = {"X-Llave-Publica": llave, "Origin": sitio, **cambios.pop("cabeceras", {})}
     return http.post(
         "/v1/publico/altas",
         json={**CUERPO, **cambios},
         headers={n: v for n, v in cabeceras.items() if v is not None},
+        environ_base={"REMOTE_ADDR": desde},
     )
 
 
@@ -213,6 +221,24 @@ def test_hay_un_limite_por_direccion(http: Client, clientes: Clientes) -> None:
     assert estados == [202] * 10 + [429] * 2
     assert len(clientes.pedidas) == 10
     assert pedir(http).headers["Access-Control-Allow-Origin"] == SITIO
+
+
+def test_lo_que_se_rechaza_no_cierra_el_formulario(http: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key's limit is one for all strangers."""
+    monkeypatch.setattr(publico, "_POR_LLAVE", (3, 3600))
+    extranos = (
+        {"boleto": "x.y.z"},
+        {"boleto": boleto(hace=90_000)},
+        {"boleto": boleto(), "sitio_web": "https://spam.example"},
+    )
+    for rechazada in extranos:
+        for n in range(4):
+            assert pedir(http, **rechazada, desde=f"192.0.2.{n}").status_code in (202, 422)
+    # Nor do those that never opened it.
+    sin = [pedir(http, desde=f"198.51.100.{n}").status_code for n in range(5)]
+    assert sin == [202] * 3 + [429] * 2
+    con = [pedir(http, boleto=boleto(), desde=f"203.0.113.{n}").status_code for n in range(5)]
+    assert con == [202] * 3 + [429] * 2
 
 
 def test_el_mismo_reintento_lleva_la_misma_clave(http: Client, clientes: Clientes) -> None:

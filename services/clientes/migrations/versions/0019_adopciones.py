@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0019"
-down_revision = "0017"
+down_revision = "0018"
 
 DDL = r"""
 ALTER TABLE transiciones_de_cuenta DISABLE TRIGGER transiciones_de_cuenta_inmutables;
