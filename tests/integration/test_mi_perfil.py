@@ -118,6 +118,28 @@ def test_un_correo_nuevo_cuenta_cuando_se_confirma(engine: Engine) -> None:
         entrar(engine)
 
 
+def test_un_cambio_de_correo_pendiente_no_sobrevive_a_la_contrasena(engine: Engine) -> None:
+    yo = confirmado(engine)
+
+    def pedir(contrasena: str) -> str:
+        editar(engine, yo.perfil_id, correo="ladron@prueba.mx", contrasena=contrasena)
+        return ultimo_token(engine, "ladron@prueba.mx")
+
+    del_ladron = pedir(CONTRASENA)
+    recuperar(engine)
+    restablecer(engine, ultimo_token(engine))
+    with rechazo(Codigo.ENLACE_VENCIDO):
+        confirmar(engine, del_ladron)
+    del_ladron = pedir(OTRA)
+    cambio = c.CambiarContrasena(
+        clave="k", perfil_id=yo.perfil_id, sesion_id=yo.sesion_id, actual=OTRA, nueva=CONTRASENA
+    )
+    correr(engine, registro.cambiar_contrasena, cambio, CRED)
+    with rechazo(Codigo.ENLACE_VENCIDO):
+        confirmar(engine, del_ladron)
+    assert editar(engine, yo.perfil_id, nombre="Ana").correo_pendiente is None
+
+
 def test_el_correo_de_otro_se_pide_igual_y_no_llega_a_nada(engine: Engine) -> None:
     yo = confirmado(engine).perfil_id
     registrar(engine, "beto@prueba.mx", "5512340002", nombre="Beto", contrasena=OTRA)

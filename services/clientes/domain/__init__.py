@@ -52,6 +52,7 @@ from services.clientes.domain.llaves_api import (
     vencimiento_valido,
 )
 from services.clientes.domain.perfiles import (
+    CAMBIO_CORREO,
     CORREOS_POR_HORA,
     VIDA_ACCESO,
     VIDA_CONFIRMACION,
@@ -102,6 +103,7 @@ __all__ = [
     "BLOQUEO",
     "CADA_USO",
     "CADA_USO_DE_LLAVE",
+    "CAMBIO_CORREO",
     "CONOCIDOS_MAXIMO",
     "CORREOS_POR_HORA",
     "FALLOS_MAXIMOS",

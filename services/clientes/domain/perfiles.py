@@ -28,6 +28,10 @@ VIDA_CONFIRMACION = timedelta(hours=48)
 VIDA_RECUPERACION = timedelta(hours=1)
 
 
+#: Purpose of the token that makes another correo a perfil's own.
+CAMBIO_CORREO = "cambio_correo"
+
+
 #: What was registered and not confirmed goes after these.
 VIDA_SIN_CONFIRMAR = timedelta(days=7)
 

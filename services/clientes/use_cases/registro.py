@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     Uow = UnitOfWork[Repositorio]
 
-CONFIRMACION, CAMBIO_CORREO, RECUPERACION = "confirmacion", "cambio_correo", "recuperacion"
+CONFIRMACION, RECUPERACION = "confirmacion", "recuperacion"
 _UNA_HORA = timedelta(hours=1)
 _LOTE = 500
 _PEDIR_OTRO = "Pida otro enlace en /confirmar, o regístrese de nuevo."
@@ -77,13 +77,13 @@ def reenviar(uow: Uow, peticion: c.ReenviarConfirmacion) -> Vacio:
 
 def confirmar(uow: Uow, peticion: c.ConfirmarCorreo) -> c.CorreoConfirmado:
     """What the link of a mail does, of a registration or of a new correo. Opening it twice is no error."""
-    visto = uow.repo.mirar_token(peticion.token, [CONFIRMACION, CAMBIO_CORREO])
+    visto = uow.repo.mirar_token(peticion.token, [CONFIRMACION, domain.CAMBIO_CORREO])
     if visto is None:
         raise domain.enlace_vencido(_PEDIR_OTRO)
     perfil = uow.repo.perfil(UUID(visto.sujeto), bloquear=True)
     if perfil is None:
         raise domain.enlace_vencido(_PEDIR_OTRO)
-    if visto.proposito == CAMBIO_CORREO:
+    if visto.proposito == domain.CAMBIO_CORREO:
         return _confirmar_cambio(uow, perfil, visto, peticion.token)
     hecho = c.CorreoConfirmado(correo=str(visto.datos["correo"]))
     if perfil.confirmado_en is not None:
@@ -188,13 +188,13 @@ def _pedir_correo(
     correo = domain.normalizar_correo(peticion.correo or "")
     sujeto = str(perfil.perfil_id)
     if correo == perfil.correo:
-        uow.repo.anular_tokens(proposito=CAMBIO_CORREO, sujeto=sujeto, ahora=uow.ahora)
+        uow.repo.anular_tokens(proposito=domain.CAMBIO_CORREO, sujeto=sujeto, ahora=uow.ahora)
         return
     if peticion.contrasena is None:
         raise campo_invalido("contrasena", "Para cambiar su correo escriba también su contraseña.")
     if not credenciales.coincide(perfil.hash_contrasena, peticion.contrasena):
         raise domain.contrasena_equivocada("contrasena")
-    if not _puede_recibir(uow, CAMBIO_CORREO, perfil):
+    if not _puede_recibir(uow, domain.CAMBIO_CORREO, perfil):
         raise DomainError(
             Codigo.DEMASIADOS_INTENTOS,
             "Pidió cambiar su correo demasiadas veces. Espere una hora e intente de nuevo.",
@@ -204,7 +204,7 @@ def _pedir_correo(
     # Kept also when the correo is somebody else's, and never sent then: both look the same from here.
     uow.repo.agregar_token(
         token,
-        proposito=CAMBIO_CORREO,
+        proposito=domain.CAMBIO_CORREO,
         sujeto=sujeto,
         vence_en=uow.ahora + domain.VIDA_CONFIRMACION,
         ahora=uow.ahora,
@@ -224,7 +224,7 @@ def _confirmar_cambio(uow: Uow, perfil: PerfilGuardado, visto: TokenVisto, token
     correo = str(visto.datos["correo"])
     if perfil.correo == correo:
         return c.CorreoConfirmado(correo=correo)
-    if uow.repo.usar_token(token, proposito=CAMBIO_CORREO, ahora=uow.ahora) is None:
+    if uow.repo.usar_token(token, proposito=domain.CAMBIO_CORREO, ahora=uow.ahora) is None:
         raise domain.enlace_vencido("Pida de nuevo el cambio en «Mi perfil».")
     _poner(uow, perfil, {"correo": correo})
     uow.repo.borrar_rivales(replace(perfil, correo=correo))
@@ -237,7 +237,9 @@ def _confirmar_cambio(uow: Uow, perfil: PerfilGuardado, visto: TokenVisto, token
 
 def _contrasena_cambiada(uow: Uow, perfil: PerfilGuardado, salvo: UUID | None, clave: str) -> None:
     uow.repo.revocar_sesiones(perfil.perfil_id, uow.ahora, salvo=salvo)
-    uow.repo.anular_tokens(proposito=RECUPERACION, sujeto=str(perfil.perfil_id), ahora=uow.ahora)
+    # Who knew the old password may have asked for another correo with it: that link must not outlive the password.
+    for proposito in (RECUPERACION, domain.CAMBIO_CORREO):
+        uow.repo.anular_tokens(proposito=proposito, sujeto=str(perfil.perfil_id), ahora=uow.ahora)
     escribir(uow, perfil.correo, mensajes.contrasena_cambiada(perfil.nombre), clave)
 
 

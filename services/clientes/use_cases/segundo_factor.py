@@ -122,6 +122,8 @@ def retirar(uow: Uow, peticion: c.RetirarSegundoFactor) -> c.SegundoFactorRetira
         raise DomainError(Codigo.CONFLICTO, "Ese perfil no tiene segundo factor: entra con su contraseña.")
     uow.repo.borrar_segundo_factor(perfil.perfil_id)
     cerradas = uow.repo.revocar_sesiones(perfil.perfil_id, uow.ahora)
+    # A change of correo asked for while somebody else was in would give him the perfil without a second factor.
+    uow.repo.anular_tokens(proposito=domain.CAMBIO_CORREO, sujeto=str(perfil.perfil_id), ahora=uow.ahora)
     suyas = (x.cuenta_id for x in uow.repo.administra(perfil.perfil_id))
     uow.auditar(
         objeto=f"perfil:{perfil.perfil_id}",

@@ -19,6 +19,7 @@ from services.gateway.auth import PERFIL, exigir, publica, requiere_perfil
 from services.gateway.claves import OPCIONAL, lee_clave
 from services.gateway.contexto import CLAVE, clave_idempotencia, ip, llamar, perfil_actual
 from services.gateway.limites import limitar, origen
+from services.gateway.paso import exigir_paso
 from services.gateway.schemas import Esquema, esquema_de
 from shared.contracts import clientes as c
 from shared.contracts.clientes.campos import CONTRASENA, LARGO, SIN_NULOS, TEXTO
@@ -147,8 +148,13 @@ class Yo(MethodView):
     @blp.arguments(esquema_de(c.EditarPerfil, "perfil_id"))
     @blp.response(200, esquema_de(c.Perfil))
     def patch(self, datos: dict[str, Any]) -> Any:
-        """Cambia nombre, móvil o correo. El correo nuevo cuenta cuando se confirma, y pide la contraseña."""
+        """Cambia nombre, móvil o correo. El correo nuevo cuenta cuando se confirma, y pide la contraseña.
+
+        A quien tiene segundo factor, el correo le pide además un código de los últimos 5 minutos.
+        """
         perfil_id = perfil_actual().perfil_id
+        if datos.get("correo") is not None:
+            exigir_paso()
         if datos.get("contrasena") is not None:
             limitar_contrasena()
         if datos.get("movil") is not None:
