@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -122,6 +123,42 @@ def test_un_codigo_a_la_vez_en_muchas_partes_entra_una(engine: Engine, totp: Tot
         for hilo in hilos:
             hilo.join()
         assert hechos.count("ok") == 1, hechos
+
+
+class _MientrasTanto:
+    """Credentials that let something happen while argon2 works."""
+
+    def __init__(self, hacer: Callable[[], object]) -> None:
+        self.hacer = hacer
+
+    def coincide(self, hash_contrasena: str | None, contrasena: str) -> bool:
+        igual = CRED.coincide(hash_contrasena, contrasena)
+        self.hacer()
+        return igual
+
+    def __getattr__(self, nombre: str) -> Any:
+        return getattr(CRED, nombre)
+
+
+def test_entrar_no_sobrevive_a_lo_que_cambia_mientras_tanto(engine: Engine, totp: TotpReal) -> None:
+    sesion = confirmado(engine)
+
+    def entrar_mientras(hacer: Callable[[], object]) -> None:
+        peticion = c.IniciarSesion(usuario="ana@prueba.mx", contrasena=CONTRASENA)
+        correr(engine, sesiones.iniciar_sesion, peticion, _MientrasTanto(hacer), totp)
+
+    iniciar = c.IniciarSegundoFactor(clave="i", perfil_id=sesion.perfil_id, contrasena=CONTRASENA)
+    codigo = pyotp.TOTP(correr(engine, segundo_factor.iniciar, iniciar, CRED, totp).secreto).now()
+    with rechazo(Codigo.SEGUNDO_FACTOR_REQUERIDO):
+        entrar_mientras(lambda: correr(engine, segundo_factor.confirmar, con_codigo(sesion, codigo), totp))
+    cambio = c.CambiarContrasena(
+        clave="c", perfil_id=sesion.perfil_id, sesion_id=sesion.sesion_id, actual=CONTRASENA, nueva=OTRA
+    )
+    with rechazo(Codigo.CREDENCIALES_INVALIDAS):
+        entrar_mientras(lambda: correr(engine, registro.cambiar_contrasena, cambio, CRED))
+    with engine.connect() as conexion:
+        vivas = conexion.scalars(text("SELECT sesion_id FROM sesiones WHERE revocada_en IS NULL")).all()
+    assert vivas == [sesion.sesion_id]
 
 
 def test_muchos_intentos_a_la_vez_no_pasan_de_cinco(engine: Engine, totp: TotpReal) -> None:

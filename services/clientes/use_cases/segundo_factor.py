@@ -179,18 +179,13 @@ def contar_intento(uow: Uow, perfil_id: UUID) -> SegundoFactorGuardado | None:
 def exigir_segundo_factor(uow: Uow, perfil: PerfilGuardado, codigo: str | None, totp: Totp | None) -> bool:
     """After the right password, at sign-in: false when this perfil has no second factor, true once its code was right.
 
-    Raises `perfil_sin_confirmar`, `segundo_factor_requerido`, `credenciales_invalidas` or `demasiados_intentos`.
-    Commits the count of tries on the way.
+    The caller holds the perfil and has counted the try. Raises `segundo_factor_requerido` or `credenciales_invalidas`.
     """
-    if perfil.confirmado_en is None:
-        raise domain.sin_confirmar()
     factor = uow.repo.segundo_factor(perfil.perfil_id)
     if factor is None or factor.confirmado_en is None:
         return False
     if not codigo:
         raise domain.codigo_requerido()
-    contar_intento(uow, perfil.perfil_id)
-    uow.commit()
     aceptar_codigo(uow, perfil.perfil_id, codigo, totp)
     return True
 
