@@ -16,6 +16,7 @@ from shared.contracts import clientes as c
 from shared.errors import Codigo, DomainError
 from shared.persistence.uow import UnitOfWork
 from tests.integration.apoyo_registro import (
+    CONTRASENA,
     OTRA,
     confirmado,
     confirmar,
@@ -34,10 +35,10 @@ __all__ = ["engine"]
 
 def test_registro_confirmacion_y_sesion_por_correo_o_movil(engine: Engine) -> None:
     registrar(engine, " Ana@Prueba.MX")
-    with rechazo(Codigo.PERFIL_SIN_CONFIRMAR):
-        entrar(engine)
-    with rechazo(Codigo.CREDENCIALES_INVALIDAS):
-        entrar(engine, contrasena=OTRA)
+    # As if the correo were somebody else's: whether it is must not show.
+    for contrasena in (CONTRASENA, OTRA):
+        with rechazo(Codigo.CREDENCIALES_INVALIDAS):
+            entrar(engine, contrasena=contrasena)
     token = ultimo_token(engine)
     for _ in range(2):
         assert confirmar(engine, token).correo == "ana@prueba.mx"
@@ -90,6 +91,16 @@ def test_registrarse_primero_con_el_correo_de_otro_no_gana_nada(engine: Engine) 
         entrar(engine, contrasena=OTRA)
     with rechazo(Codigo.ENLACE_VENCIDO):
         confirmar(engine, del_ladron)
+
+
+def test_el_movil_de_un_registro_no_es_usuario(engine: Engine) -> None:
+    """If it were, a mail to the claimant would tell that the móvil is nobody's."""
+    registrar(engine)
+    with rechazo(Codigo.CREDENCIALES_INVALIDAS):
+        entrar(engine, "5512340001")
+    antes = len(correos(engine))
+    recuperar(engine, "5512340001")
+    assert len(correos(engine)) == antes
 
 
 def test_movil_de_otro_se_sabe_solo_con_el_correo_en_la_mano(engine: Engine) -> None:

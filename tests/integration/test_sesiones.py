@@ -267,6 +267,14 @@ def test_many_addresses_on_one_usuario_are_limited_and_keep_nobody_out(motor: En
             entrar(motor, ana.correo, "10.9.9.9", dispositivo=token)
 
 
+def test_ways_of_writing_a_usuario_are_one_also_when_nobody_has_it(motor: Engine, ana: c.Perfil) -> None:
+    propio = ana.movil.removeprefix("+52")
+    for movil in (propio, "5587650000"):
+        escritos = (movil, f"{movil[:2]}-{movil[2:6]}-{movil[6:]}", f"+52 {movil}")
+        codigos = atacar(motor, Baratas(), [(escritos[i % 3], "198.51.100.40") for i in range(12)])
+        assert codigos.count(Codigo.CREDENCIALES_INVALIDAS) == 8, movil
+
+
 def test_tries_at_one_instant_are_counted_exactly(motor: Engine, ana: c.Perfil) -> None:
     cred = Baratas()
     hechos = a_la_vez(24, lambda _: entrar(motor, ana.correo, "198.51.100.20", cred=cred, contrasena="mala"))

@@ -73,7 +73,6 @@ from services.clientes.domain.perfiles import (
     normalizar_usuario,
     nueva_renovacion,
     sesion_terminada,
-    sin_confirmar,
 )
 from services.clientes.domain.segundo_factor import (
     BLOQUEO,
@@ -178,7 +177,6 @@ __all__ = [
     "retiro_propio",
     "reusada",
     "sesion_terminada",
-    "sin_confirmar",
     "sujeto_de",
     "texto_requerido",
     "vencimiento_valido",

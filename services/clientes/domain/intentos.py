@@ -63,7 +63,11 @@ def huella_de_red(red: str) -> bytes:
 
 
 def sujeto_de(perfil_id: UUID | None, usuario: str) -> str:
-    """Whom a try is at: both names of a perfil are one, and a usuario that nobody has is counted just the same."""
+    """Whom a try is at: both names of a perfil are one, and a usuario that nobody has is counted just the same.
+
+    `usuario` comes normalised when it can be: otherwise two ways of writing it would count apart exactly when it is
+    nobody's, and tell so.
+    """
     return str(perfil_id) if perfil_id is not None else usuario.strip().lower()
 
 

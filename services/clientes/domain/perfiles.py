@@ -134,18 +134,10 @@ def huella_de(renovacion: str) -> bytes:
 
 
 def credenciales_invalidas() -> DomainError:
-    """The same answer for an unknown usuario and a wrong password."""
+    """The same answer for an unknown usuario, a wrong password and a correo that nobody confirmed yet."""
     return DomainError(
         Codigo.CREDENCIALES_INVALIDAS,
-        "El usuario o la contraseña no son correctos. Revíselos y repita.",
-    )
-
-
-def sin_confirmar() -> DomainError:
-    """Told only to who knows the password."""
-    return DomainError(
-        Codigo.PERFIL_SIN_CONFIRMAR,
-        "Falta confirmar su correo. Abra el enlace que le enviamos, o pida otro en /confirmar.",
+        "El usuario o la contraseña no son correctos, o falta confirmar el correo. Revíselos y repita.",
     )
 
 

@@ -100,7 +100,10 @@ def confirmar(uow: Uow, peticion: c.ConfirmarCorreo) -> c.CorreoConfirmado:
 def recuperar(uow: Uow, peticion: c.RecuperarContrasena) -> Vacio:
     """A link by mail, if the usuario is somebody's; asking again voids the earlier one."""
     usuario = domain.normalizar_usuario(peticion.usuario)
-    hallado = uow.repo.perfil_por_usuario(usuario) if usuario else None
+    # A claim is found by its correo alone: by its móvil a mail would come only when the móvil is nobody's.
+    hallado = (
+        (uow.repo.perfil_por_usuario(usuario) or uow.repo.ultimo_sin_confirmar(usuario)) if usuario else None
+    )
     perfil = uow.repo.perfil(hallado.perfil_id, bloquear=True) if hallado else None
     if perfil is not None and _puede_recibir(uow, RECUPERACION, perfil):
         token = domain.nueva_renovacion()
