@@ -26,7 +26,7 @@ class Codigo(StrEnum):
     CFDI_INVALIDO = "cfdi_invalido"
     NO_AUTENTICADO = "no_autenticado"
     CREDENCIALES_INVALIDAS = "credenciales_invalidas"
-    #: Answered by no version from 2026-12 on: it told that a correo has no owner. A replica of an earlier one may.
+    #: Answered no more, since it told that a correo has no owner; a replica of an earlier version still may.
     PERFIL_SIN_CONFIRMAR = "perfil_sin_confirmar"
     SEGUNDO_FACTOR_REQUERIDO = "segundo_factor_requerido"
     NO_PERMITIDO = "no_permitido"

@@ -14,10 +14,15 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
 from services.clientes.credenciales import Anticipadas
+from services.clientes.repository import Repositorio
 from services.clientes.segundo_factor import TotpReal
+from services.clientes.service.segundo_factor import SegundoFactor
 from services.clientes.use_cases import registro, segundo_factor, sesiones
 from shared.contracts import clientes as c
+from shared.contracts.base import dump
 from shared.errors import Codigo, DomainError
+from shared.messaging.bus import BusWorker
+from shared.messaging.wire import WireError
 from tests.integration.apoyo_registro import (
     CONTRASENA,
     CRED,
@@ -31,6 +36,7 @@ from tests.integration.apoyo_registro import (
     rechazo,
     totp,
 )
+from tests.integration.test_auditoria import _BusDePrueba
 
 __all__ = ["engine", "totp"]
 
@@ -123,6 +129,41 @@ def test_un_codigo_a_la_vez_en_muchas_partes_entra_una(engine: Engine, totp: Tot
         for hilo in hilos:
             hilo.join()
         assert hechos.count("ok") == 1, hechos
+
+
+def test_el_que_espera_confirmarse_cuenta_los_intentos_y_vence(engine: Engine, totp: TotpReal) -> None:
+    sesion = confirmado(engine)
+
+    def iniciar() -> str:
+        peticion = c.IniciarSegundoFactor(
+            clave=str(uuid4()), perfil_id=sesion.perfil_id, contrasena=CONTRASENA
+        )
+        return pyotp.TOTP(correr(engine, segundo_factor.iniciar, peticion, CRED, totp).secreto).now()
+
+    servicio = SegundoFactor()
+    servicio.bus, servicio.totp = BusWorker(_BusDePrueba(engine, Repositorio), {}), totp
+
+    def confirmar(codigo: str) -> str:
+        try:
+            servicio.confirmar_segundo_factor_v1(**dump(con_codigo(sesion, codigo)))
+        except WireError as exc:
+            return str(exc.args[0])
+        return "ok"
+
+    iniciar()
+    dichos = [confirmar("000000") for _ in range(7)]
+    assert dichos == ["credenciales_invalidas"] * 5 + ["demasiados_intentos"] * 2
+    # Whoever knows the password begins again, with another secret.
+    codigo = iniciar()
+    with rechazo(Codigo.CONFLICTO):
+        correr(
+            engine,
+            segundo_factor.confirmar,
+            con_codigo(sesion, codigo),
+            totp,
+            adelanto=timedelta(minutes=15, seconds=1),
+        )
+    assert confirmar(codigo) == "ok"
 
 
 class _MientrasTanto:

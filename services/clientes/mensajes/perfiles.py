@@ -206,8 +206,8 @@ def segundo_factor_bloqueado(nombre: str) -> Mensaje:
         sin_secretos=True,
         parrafos=(
             (
-                f"{nombre}, alguien que conoce su contraseña escribió mal el código del segundo factor cinco veces."
-                " Esperará 15 minutos para intentar de nuevo."
+                f"{nombre}, alguien que conoce su contraseña o tiene una sesión suya escribió mal cinco veces el código"
+                " del segundo factor. Esperará 15 minutos para intentar de nuevo."
             ),
             _NO_FUE,
         ),

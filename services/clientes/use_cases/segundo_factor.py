@@ -63,10 +63,11 @@ def confirmar(uow: Uow, peticion: c.ConCodigo, totp: Totp) -> c.CodigosDeRecuper
     """From here on signing in asks for a code. Other sessions, which never showed one, end."""
     perfil = perfil_de(uow, peticion.perfil_id, bloquear=True)
     factor = uow.repo.segundo_factor(peticion.perfil_id, bloquear=True)
-    if factor is None or factor.confirmado_en is not None:
+    if factor is None or not factor.por_confirmar(uow.ahora):
         raise DomainError(
             Codigo.CONFLICTO,
-            "No hay un segundo factor por confirmar. Inícielo primero y escanee su código QR.",
+            "No hay un segundo factor por confirmar, o pasaron más de 15 minutos. Inícielo de nuevo y escanee su código"
+            " QR.",
         )
     paso = _paso(factor, peticion.codigo, totp, uow.ahora)
     if paso is None:
@@ -154,13 +155,14 @@ def _auditar(uow: Uow, perfil_id: UUID, *, activo: bool) -> None:
     )
 
 
-def contar_intento(uow: Uow, perfil_id: UUID) -> SegundoFactorGuardado | None:
+def contar_intento(uow: Uow, perfil_id: UUID, *, por_confirmar: bool = False) -> SegundoFactorGuardado | None:
     """Count a try before its code is looked at; None when the perfil has no second factor. The caller commits.
 
+    `por_confirmar`: of one that waits to be confirmed, and no other.
     Raises `demasiados_intentos` while it is closed. The last try of the allowance is still looked at.
     """
     factor = uow.repo.segundo_factor(perfil_id, bloquear=True)
-    if factor is None or factor.confirmado_en is None:
+    if factor is None or (factor.confirmado_en is None) is not por_confirmar:
         return None
     ahora = uow.ahora
     domain.exigir_sin_bloqueo(factor, ahora)
