@@ -69,7 +69,10 @@ class Confirmaciones(MethodView):
     @blp.arguments(ConfirmacionEntrada)
     @blp.response(200, esquema_de(c.CorreoConfirmado))
     def post(self, datos: dict[str, Any]) -> Any:
-        """Confirma el correo de un registro, o el nuevo de un perfil. Repetirlo no es un error."""
+        """Confirma el correo de un registro, o el nuevo de un perfil. Repetirlo no es un error.
+
+        Con varios registros del mismo correo responde 409 y envía un enlace para elegir la contraseña.
+        """
         limitar("confirmaciones", origen(ip()), 60, _UNA_HORA)
         clave = clave_opcional("confirmar", datos["token"])
         return llamar(c.CONFIRMAR_CORREO, c.ConfirmarCorreo(clave=clave, token=datos["token"]))
@@ -81,7 +84,10 @@ class Reenvios(MethodView):
     @blp.arguments(esquema_de(c.ReenviarConfirmacion))
     @blp.response(202, description="La respuesta es la misma si nadie se registró con ese correo.")
     def post(self, datos: dict[str, Any]) -> Response:
-        """Pide otro enlace de confirmación; los anteriores dejan de servir."""
+        """Pide otro enlace para activar un registro; los anteriores dejan de servir.
+
+        Con él se elige la contraseña (`PUT /v1/contrasenas` con su `token`): la del registro pudo escribirla otro.
+        """
         limitar("reenvios", origen(ip()), 20, _UNA_HORA)
         clave = clave_opcional("reenvio", datos["correo"])
         llamar(c.REENVIAR_CONFIRMACION, c.ReenviarConfirmacion(clave=clave, **datos))
