@@ -201,7 +201,7 @@ def test_los_registros_de_otro_no_acallan_el_propio(engine: Engine) -> None:
 
     for i in range(7):
         desde(f"2001:db8::{i}", nombre="Ladrón", contrasena=OTRA)
-    desde("192.0.2.1")
+    desde("::ffff:192.0.2.1")
     with engine.connect() as conexion:
         nombres = conexion.scalars(text("SELECT nombre FROM perfiles ORDER BY creado_en")).all()
     assert nombres == ["Ladrón"] * 5 + ["Ana López"]

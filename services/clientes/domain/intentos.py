@@ -78,9 +78,11 @@ def red_de(direccion: str) -> str:
         ip = ipaddress.ip_address(direccion)
     except ValueError:
         return direccion
-    if ip.version == 6:
-        return str(ipaddress.ip_network((ip, 64), strict=False))
-    return str(ip)
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    if ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)
+    return str(ipaddress.ip_network((ip, 64), strict=False))
 
 
 def huella_de_red(red: str) -> bytes:
