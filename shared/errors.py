@@ -26,6 +26,7 @@ class Codigo(StrEnum):
     CFDI_INVALIDO = "cfdi_invalido"
     NO_AUTENTICADO = "no_autenticado"
     CREDENCIALES_INVALIDAS = "credenciales_invalidas"
+    #: Answered no more, since it told that a correo has no owner; a replica of an earlier version still may.
     PERFIL_SIN_CONFIRMAR = "perfil_sin_confirmar"
     SEGUNDO_FACTOR_REQUERIDO = "segundo_factor_requerido"
     NO_PERMITIDO = "no_permitido"

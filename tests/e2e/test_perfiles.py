@@ -96,9 +96,9 @@ def test_registrarse_confirmar_y_entrar_por_correo_o_movil(persona: Persona) -> 
     for repetida in (None, "true"):
         r = persona.registrar(clave=clave)
         assert (r.status_code, r.headers.get("Idempotent-Replayed")) == (202, repetida), r.text
-    r = persona.entrar()
-    assert (r.status_code, r.json()["code"]) == (403, "perfil_sin_confirmar")
-    assert persona.entrar(contrasena=OTRA).json()["code"] == "credenciales_invalidas"
+    for contrasena in (CONTRASENA, OTRA):
+        r = persona.entrar(contrasena=contrasena)
+        assert (r.status_code, r.json()["code"]) == (401, "credenciales_invalidas")
     token = persona.enlace("Confirme su correo para activar su perfil")
     r = persona.pedir("POST", "/v1/perfiles/confirmaciones", json={"token": "no-es-un-token"})
     assert (r.status_code, r.json()["code"]) == (410, "enlace_vencido")
@@ -111,6 +111,21 @@ def test_registrarse_confirmar_y_entrar_por_correo_o_movil(persona: Persona) -> 
         yo = persona.pedir("GET", "/v1/perfiles/yo", headers=portador(r.json())).json()
         assert (yo["nombre"], yo["correo"], yo["segundo_factor"]) == ("Rosa Pérez", persona.correo, False)
     assert len(persona.buzon("Confirme su correo para activar su perfil")) == 1
+
+
+def test_otro_enlace_deja_elegir_la_contrasena(persona: Persona) -> None:
+    """Who asks for it need not be who registered, and so the password that was typed then does not count."""
+    assert persona.registrar().status_code == 202
+    r = persona.pedir("POST", "/v1/perfiles/confirmaciones/reenvios", json={"correo": persona.correo})
+    assert (r.status_code, r.content) == (202, b"")
+    token = persona.enlace("Elija su contraseña para activar su perfil")
+    for suyo in (token, persona.enlace("Confirme su correo para activar su perfil")):
+        r = persona.pedir("POST", "/v1/perfiles/confirmaciones", json={"token": suyo})
+        assert (r.status_code, r.json()["code"]) == (410, "enlace_vencido")
+    r = persona.pedir("PUT", "/v1/contrasenas", json={"token": token, "nueva": OTRA})
+    assert r.status_code == 204, r.text
+    assert persona.entrar().status_code == 401
+    assert persona.entrar(contrasena=OTRA).status_code == 201
 
 
 def test_nadie_sabe_por_fuera_quien_existe(persona: Persona) -> None:

@@ -113,6 +113,15 @@ def recuperar(engine: Engine, usuario: str = "ana@prueba.mx", **como: Any) -> No
     correr(engine, registro.recuperar, peticion, **como)
 
 
+def restablecer(engine: Engine, token: str, nueva: str = OTRA, **como: Any) -> None:
+    peticion = c.RestablecerContrasenaDePerfil(clave=str(uuid4()), token=token, nueva=nueva)
+    correr(engine, registro.restablecer, peticion, CRED, **como)
+
+
+def reenviar(engine: Engine, correo: str = "ana@prueba.mx") -> None:
+    correr(engine, registro.reenviar, c.ReenviarConfirmacion(clave=str(uuid4()), correo=correo))
+
+
 def confirmado(engine: Engine) -> c.Sesion:
     registrar(engine)
     confirmar(engine, ultimo_token(engine))

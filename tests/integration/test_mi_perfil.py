@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -26,15 +26,11 @@ from tests.integration.apoyo_registro import (
     rechazo,
     recuperar,
     registrar,
+    restablecer,
     ultimo_token,
 )
 
 __all__ = ["engine"]
-
-
-def restablecer(engine: Engine, token: str, nueva: str = OTRA, **como: Any) -> None:
-    peticion = c.RestablecerContrasenaDePerfil(clave=str(uuid4()), token=token, nueva=nueva)
-    correr(engine, registro.restablecer, peticion, CRED, **como)
 
 
 def test_recuperar_cierra_todas_las_sesiones_y_el_enlace_sirve_una_vez(engine: Engine) -> None:
@@ -118,6 +114,28 @@ def test_un_correo_nuevo_cuenta_cuando_se_confirma(engine: Engine) -> None:
         entrar(engine)
 
 
+def test_un_cambio_de_correo_pendiente_no_sobrevive_a_la_contrasena(engine: Engine) -> None:
+    yo = confirmado(engine)
+
+    def pedir(contrasena: str) -> str:
+        editar(engine, yo.perfil_id, correo="ladron@prueba.mx", contrasena=contrasena)
+        return ultimo_token(engine, "ladron@prueba.mx")
+
+    del_ladron = pedir(CONTRASENA)
+    recuperar(engine)
+    restablecer(engine, ultimo_token(engine))
+    with rechazo(Codigo.ENLACE_VENCIDO):
+        confirmar(engine, del_ladron)
+    del_ladron = pedir(OTRA)
+    cambio = c.CambiarContrasena(
+        clave="k", perfil_id=yo.perfil_id, sesion_id=yo.sesion_id, actual=OTRA, nueva=CONTRASENA
+    )
+    correr(engine, registro.cambiar_contrasena, cambio, CRED)
+    with rechazo(Codigo.ENLACE_VENCIDO):
+        confirmar(engine, del_ladron)
+    assert editar(engine, yo.perfil_id, nombre="Ana").correo_pendiente is None
+
+
 def test_el_correo_de_otro_se_pide_igual_y_no_llega_a_nada(engine: Engine) -> None:
     yo = confirmado(engine).perfil_id
     registrar(engine, "beto@prueba.mx", "5512340002", nombre="Beto", contrasena=OTRA)
@@ -161,9 +179,8 @@ def test_entrar_no_lee_toda_la_tabla(engine: Engine) -> None:
         uow.repo.perfil_por_correo("7@x.mx")
         uow.repo.perfil_por_movil("+525500000007")
         uow.repo.ultimo_sin_confirmar("9@x.mx")
-        uow.repo.registros_recientes("9@x.mx", datetime.now(UTC))
     event.remove(engine, "before_cursor_execute", anotar)
-    assert len(consultas) == 6
+    assert len(consultas) == 5
     with engine.connect() as conexion:
         for sql, parametros in consultas:
             plan = "\n".join(conexion.exec_driver_sql(f"EXPLAIN {sql}", parametros).scalars())

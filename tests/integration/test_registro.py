@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
-from uuid import UUID, uuid4
+from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine, text
@@ -14,8 +15,9 @@ from services.clientes.repository import Repositorio
 from services.clientes.use_cases import cuentas, perfiles, registro
 from shared.contracts import clientes as c
 from shared.errors import Codigo, DomainError
-from shared.persistence.uow import UnitOfWork
+from shared.persistence.uow import Quien, UnitOfWork, quien
 from tests.integration.apoyo_registro import (
+    CONTRASENA,
     OTRA,
     confirmado,
     confirmar,
@@ -25,7 +27,9 @@ from tests.integration.apoyo_registro import (
     entrar,
     rechazo,
     recuperar,
+    reenviar,
     registrar,
+    restablecer,
     ultimo_token,
 )
 
@@ -34,10 +38,10 @@ __all__ = ["engine"]
 
 def test_registro_confirmacion_y_sesion_por_correo_o_movil(engine: Engine) -> None:
     registrar(engine, " Ana@Prueba.MX")
-    with rechazo(Codigo.PERFIL_SIN_CONFIRMAR):
-        entrar(engine)
-    with rechazo(Codigo.CREDENCIALES_INVALIDAS):
-        entrar(engine, contrasena=OTRA)
+    # As if the correo were somebody else's: whether it is must not show.
+    for contrasena in (CONTRASENA, OTRA):
+        with rechazo(Codigo.CREDENCIALES_INVALIDAS):
+            entrar(engine, contrasena=contrasena)
     token = ultimo_token(engine)
     for _ in range(2):
         assert confirmar(engine, token).correo == "ana@prueba.mx"
@@ -60,11 +64,24 @@ def test_enlace_vencido_y_otro(engine: Engine) -> None:
         with rechazo(Codigo.ENLACE_VENCIDO):
             confirmar(engine, token, adelanto=adelanto)
     for correo in ("ana@prueba.mx", "nadie@prueba.mx"):
-        correr(engine, registro.reenviar, c.ReenviarConfirmacion(clave=str(uuid4()), correo=correo))
+        reenviar(engine, correo)
     assert correos(engine, "nadie@prueba.mx") == []
     with rechazo(Codigo.ENLACE_VENCIDO):
         confirmar(engine, primero)
-    confirmar(engine, ultimo_token(engine))
+    restablecer(engine, ultimo_token(engine))
+    assert entrar(engine, contrasena=OTRA).nombre == "Ana López"
+
+
+def test_otro_enlace_no_activa_la_contrasena_de_quien_se_registro(engine: Engine) -> None:
+    registrar(engine, nombre="Ladrón", contrasena=OTRA)
+    for pedir in (reenviar, recuperar):
+        pedir(engine)
+        with rechazo(Codigo.ENLACE_VENCIDO):
+            confirmar(engine, ultimo_token(engine))
+    restablecer(engine, ultimo_token(engine), CONTRASENA)
+    entrar(engine)
+    with rechazo(Codigo.CREDENCIALES_INVALIDAS):
+        entrar(engine, contrasena=OTRA)
 
 
 def test_registrarse_con_el_correo_de_otro_avisa_a_su_dueno_y_no_cambia_nada(engine: Engine) -> None:
@@ -84,12 +101,28 @@ def test_registrarse_primero_con_el_correo_de_otro_no_gana_nada(engine: Engine) 
     registrar(engine)
     de_ana = ultimo_token(engine)
     assert de_ana != del_ladron
-    confirmar(engine, de_ana)
-    assert entrar(engine).nombre == "Ana López"
-    with rechazo(Codigo.CREDENCIALES_INVALIDAS):
-        entrar(engine, contrasena=OTRA)
+    # Both mails may look the same: whichever is opened, the password is chosen by who reads the mailbox.
+    for token in (del_ladron, de_ana):
+        with rechazo(Codigo.CONFLICTO):
+            confirmar(engine, token)
+        assert correos(engine)[-1][0] == "Elija su contraseña para activar su perfil"
+    restablecer(engine, ultimo_token(engine), "lápiz nube tornillo")
+    assert entrar(engine, contrasena="lápiz nube tornillo").nombre == "Ana López"
+    for contrasena in (CONTRASENA, OTRA):
+        with rechazo(Codigo.CREDENCIALES_INVALIDAS):
+            entrar(engine, contrasena=contrasena)
     with rechazo(Codigo.ENLACE_VENCIDO):
         confirmar(engine, del_ladron)
+
+
+def test_el_movil_de_un_registro_no_es_usuario(engine: Engine) -> None:
+    """If it were, a mail to the claimant would tell that the móvil is nobody's."""
+    registrar(engine)
+    with rechazo(Codigo.CREDENCIALES_INVALIDAS):
+        entrar(engine, "5512340001")
+    antes = len(correos(engine))
+    recuperar(engine, "5512340001")
+    assert len(correos(engine)) == antes
 
 
 def test_movil_de_otro_se_sabe_solo_con_el_correo_en_la_mano(engine: Engine) -> None:
@@ -125,13 +158,60 @@ def test_dos_que_confirman_el_mismo_movil_a_la_vez(engine: Engine) -> None:
 
 
 def test_correos_por_hora(engine: Engine) -> None:
-    for _ in range(7):
+    for _ in range(12):
         registrar(engine)
-    assert len(correos(engine)) == 5
-    confirmar(engine, correos(engine)[0][1])
+    pedidos = ["Confirme su correo para activar su perfil"] * 5 + [
+        "Elija su contraseña para activar su perfil"
+    ] * 5
+    assert [asunto for asunto, _ in correos(engine)] == pedidos
+    for pedir in (reenviar, recuperar):
+        pedir(engine)
+    assert len(correos(engine)) == 10
+    restablecer(engine, ultimo_token(engine))
+    antes = len(correos(engine))
     for _ in range(7):
         recuperar(engine)
-    assert [asunto for asunto, _ in correos(engine)[5:]] == ["Recupere su contraseña"] * 5
+    assert [asunto for asunto, _ in correos(engine)[antes:]] == ["Recupere su contraseña"] * 5
+
+
+def test_correos_por_hora_pedidos_a_la_vez(engine: Engine) -> None:
+    salida = threading.Barrier(12)
+
+    def intentar() -> None:
+        salida.wait()
+        registrar(engine)
+
+    hilos = [threading.Thread(target=intentar) for _ in range(12)]
+    for hilo in hilos:
+        hilo.start()
+    for hilo in hilos:
+        hilo.join()
+    asuntos = [asunto for asunto, _ in correos(engine)]
+    assert asuntos.count("Confirme su correo para activar su perfil") == 5
+    assert asuntos.count("Elija su contraseña para activar su perfil") <= 5
+
+
+def test_los_registros_de_otro_no_acallan_el_propio(engine: Engine) -> None:
+    def desde(ip: str, **datos: Any) -> None:
+        marca = quien.set(Quien("anonimo", "", ip))
+        try:
+            registrar(engine, **datos)
+        finally:
+            quien.reset(marca)
+
+    for i in range(7):
+        desde(f"2001:db8::{i}", nombre="Ladrón", contrasena=OTRA)
+    desde("::ffff:192.0.2.1")
+    with engine.connect() as conexion:
+        nombres = conexion.scalars(text("SELECT nombre FROM perfiles ORDER BY creado_en")).all()
+    assert nombres == ["Ladrón"] * 5 + ["Ana López"]
+    # From many addresses the mails stay bounded, and the last link gets the owner in.
+    for i in range(40):
+        desde(f"198.51.100.{i}", nombre="Ladrón", contrasena=OTRA)
+    desde("192.0.2.1")
+    assert len(correos(engine)) == 25
+    restablecer(engine, ultimo_token(engine), "lápiz nube tornillo")
+    entrar(engine, contrasena="lápiz nube tornillo")
 
 
 def test_un_nombre_ajeno_no_lleva_enlaces(engine: Engine) -> None:

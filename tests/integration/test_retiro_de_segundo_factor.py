@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 
 from services.clientes.repository import Repositorio
 from services.clientes.segundo_factor import TotpReal
-from services.clientes.use_cases import segundo_factor
+from services.clientes.use_cases import registro, segundo_factor
 from shared.contracts import clientes as c
 from shared.contracts.base import dump
 from shared.errors import Codigo
@@ -25,12 +25,14 @@ from tests.integration.apoyo_registro import (
     activar,
     con_codigo,
     confirmado,
+    confirmar,
     correos,
     correr,
     engine,
     entrar,
     rechazo,
     totp,
+    ultimo_token,
 )  # fmt: skip
 from tests.integration.test_auditoria import _BusDePrueba, _dejados
 from tests.integration.test_clientes_postgres import cuenta, perfil
@@ -76,6 +78,19 @@ def test_entra_con_su_contrasena_y_todos_lo_saben(
     # He can put another at once.
     iniciar = c.IniciarSegundoFactor(clave=str(uuid4()), perfil_id=sesion.perfil_id, contrasena=CONTRASENA)
     assert correr(engine, segundo_factor.iniciar, iniciar, CRED, totp).secreto
+
+
+def test_retirarlo_anula_el_cambio_de_correo_pendiente(
+    engine: Engine, totp: TotpReal, operador: tuple[UUID, UUID]
+) -> None:
+    sesion, _, _ = activar(engine, totp)
+    editar = c.EditarPerfil(
+        clave="k", perfil_id=sesion.perfil_id, correo="ladron@prueba.mx", contrasena=CONTRASENA
+    )
+    correr(engine, registro.editar, editar, CRED)
+    correr(engine, segundo_factor.retirar, peticion(*operador))
+    with rechazo(Codigo.ENLACE_VENCIDO):
+        confirmar(engine, ultimo_token(engine, "ladron@prueba.mx"))
 
 
 def test_lo_que_se_niega_no_cambia_nada(engine: Engine, totp: TotpReal, operador: tuple[UUID, UUID]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -13,10 +14,15 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
 from services.clientes.credenciales import Anticipadas
+from services.clientes.repository import Repositorio
 from services.clientes.segundo_factor import TotpReal
+from services.clientes.service.segundo_factor import SegundoFactor
 from services.clientes.use_cases import registro, segundo_factor, sesiones
 from shared.contracts import clientes as c
+from shared.contracts.base import dump
 from shared.errors import Codigo, DomainError
+from shared.messaging.bus import BusWorker
+from shared.messaging.wire import WireError
 from tests.integration.apoyo_registro import (
     CONTRASENA,
     CRED,
@@ -30,6 +36,7 @@ from tests.integration.apoyo_registro import (
     rechazo,
     totp,
 )
+from tests.integration.test_auditoria import _BusDePrueba
 
 __all__ = ["engine", "totp"]
 
@@ -122,6 +129,77 @@ def test_un_codigo_a_la_vez_en_muchas_partes_entra_una(engine: Engine, totp: Tot
         for hilo in hilos:
             hilo.join()
         assert hechos.count("ok") == 1, hechos
+
+
+def test_el_que_espera_confirmarse_cuenta_los_intentos_y_vence(engine: Engine, totp: TotpReal) -> None:
+    sesion = confirmado(engine)
+
+    def iniciar() -> str:
+        peticion = c.IniciarSegundoFactor(
+            clave=str(uuid4()), perfil_id=sesion.perfil_id, contrasena=CONTRASENA
+        )
+        return pyotp.TOTP(correr(engine, segundo_factor.iniciar, peticion, CRED, totp).secreto).now()
+
+    servicio = SegundoFactor()
+    servicio.bus, servicio.totp = BusWorker(_BusDePrueba(engine, Repositorio), {}), totp
+
+    def confirmar(codigo: str) -> str:
+        try:
+            servicio.confirmar_segundo_factor_v1(**dump(con_codigo(sesion, codigo)))
+        except WireError as exc:
+            return str(exc.args[0])
+        return "ok"
+
+    iniciar()
+    dichos = [confirmar("000000") for _ in range(7)]
+    assert dichos == ["credenciales_invalidas"] * 5 + ["demasiados_intentos"] * 2
+    # Whoever knows the password begins again, with another secret.
+    codigo = iniciar()
+    with rechazo(Codigo.CONFLICTO):
+        correr(
+            engine,
+            segundo_factor.confirmar,
+            con_codigo(sesion, codigo),
+            totp,
+            adelanto=timedelta(minutes=15, seconds=1),
+        )
+    assert confirmar(codigo) == "ok"
+
+
+class _MientrasTanto:
+    """Credentials that let something happen while argon2 works."""
+
+    def __init__(self, hacer: Callable[[], object]) -> None:
+        self.hacer = hacer
+
+    def coincide(self, hash_contrasena: str | None, contrasena: str) -> bool:
+        igual = CRED.coincide(hash_contrasena, contrasena)
+        self.hacer()
+        return igual
+
+    def __getattr__(self, nombre: str) -> Any:
+        return getattr(CRED, nombre)
+
+
+def test_entrar_no_sobrevive_a_lo_que_cambia_mientras_tanto(engine: Engine, totp: TotpReal) -> None:
+    sesion = confirmado(engine)
+
+    def entrar_mientras(hacer: Callable[[], object]) -> None:
+        peticion = c.IniciarSesion(usuario="ana@prueba.mx", contrasena=CONTRASENA)
+        correr(engine, sesiones.iniciar_sesion, peticion, _MientrasTanto(hacer), totp)
+
+    iniciar = c.IniciarSegundoFactor(clave="i", perfil_id=sesion.perfil_id, contrasena=CONTRASENA)
+    codigo = pyotp.TOTP(correr(engine, segundo_factor.iniciar, iniciar, CRED, totp).secreto).now()
+    with rechazo(Codigo.SEGUNDO_FACTOR_REQUERIDO):
+        entrar_mientras(lambda: correr(engine, segundo_factor.confirmar, con_codigo(sesion, codigo), totp))
+    cambio = c.CambiarContrasena(
+        clave="c", perfil_id=sesion.perfil_id, sesion_id=sesion.sesion_id, actual=CONTRASENA, nueva=OTRA
+    )
+    with rechazo(Codigo.CREDENCIALES_INVALIDAS):
+        entrar_mientras(lambda: correr(engine, registro.cambiar_contrasena, cambio, CRED))
+    with engine.connect() as conexion:
+        vivas = conexion.scalars(text("SELECT sesion_id FROM sesiones WHERE revocada_en IS NULL")).all()
+    assert vivas == [sesion.sesion_id]
 
 
 def test_muchos_intentos_a_la_vez_no_pasan_de_cinco(engine: Engine, totp: TotpReal) -> None:

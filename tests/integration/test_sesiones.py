@@ -299,6 +299,14 @@ def test_a_device_is_known_until_the_password_changes(motor: Engine, ana: c.Perf
     assert entrar(motor, ana.correo, "10.8.8.8", dispositivo=despues).perfil_id == ana.perfil_id
 
 
+def test_ways_of_writing_a_usuario_are_one_also_when_nobody_has_it(motor: Engine, ana: c.Perfil) -> None:
+    propio = ana.movil.removeprefix("+52")
+    for movil in (propio, "5587650000"):
+        escritos = (movil, f"{movil[:2]}-{movil[2:6]}-{movil[6:]}", f"+52 {movil}")
+        codigos = atacar(motor, Baratas(), [(escritos[i % 3], "198.51.100.40") for i in range(12)])
+        assert codigos.count(Codigo.CREDENCIALES_INVALIDAS) == 8, movil
+
+
 def test_tries_at_one_instant_are_counted_exactly(motor: Engine, ana: c.Perfil) -> None:
     cred = Baratas()
     hechos = a_la_vez(24, lambda _: entrar(motor, ana.correo, "198.51.100.20", cred=cred, contrasena="mala"))

@@ -37,7 +37,9 @@ from services.clientes.domain.intentos import (
     VIDA_CONOCIDO,
     VIDA_DISPOSITIVO,
     Cubo,
+    cubo_de_enlace,
     cubos,
+    cubos_de_registro,
     demasiados_intentos,
     huella_de_contrasena,
     huella_de_red,
@@ -56,6 +58,7 @@ from services.clientes.domain.llaves_api import (
     vencimiento_valido,
 )
 from services.clientes.domain.perfiles import (
+    CAMBIO_CORREO,
     CORREOS_POR_HORA,
     VIDA_ACCESO,
     VIDA_CONFIRMACION,
@@ -76,7 +79,6 @@ from services.clientes.domain.perfiles import (
     normalizar_usuario,
     nueva_renovacion,
     sesion_terminada,
-    sin_confirmar,
 )
 from services.clientes.domain.segundo_factor import (
     BLOQUEO,
@@ -106,6 +108,7 @@ __all__ = [
     "BLOQUEO",
     "CADA_USO",
     "CADA_USO_DE_LLAVE",
+    "CAMBIO_CORREO",
     "CONOCIDOS_MAXIMO",
     "CORREOS_POR_HORA",
     "FALLOS_MAXIMOS",
@@ -153,7 +156,9 @@ __all__ = [
     "contrasena_equivocada",
     "credenciales_invalidas",
     "cti_inicial",
+    "cubo_de_enlace",
     "cubos",
+    "cubos_de_registro",
     "demasiadas_llaves",
     "demasiados_intentos",
     "dispositivo_de",
@@ -183,7 +188,6 @@ __all__ = [
     "retiro_propio",
     "reusada",
     "sesion_terminada",
-    "sin_confirmar",
     "sin_direcciones",
     "sujeto_de",
     "texto_requerido",

@@ -19,6 +19,7 @@ A bucket leaks evenly: `rafaga` at once, then one each `paso` (GCRA). What is ke
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -58,6 +59,33 @@ def cubos(*, sujeto: str, red: str, dispositivo: str | None, conocido: bool) -> 
     return (par, _cubo("direccion", 40, 10, red), _cubo("usuario", 30, 60, sujeto))
 
 
+def cubos_de_registro(correo: str, red: str) -> tuple[Cubo, Cubo]:
+    """What a registration counts against: its correo from this address, and then its correo from anywhere.
+
+    The first is taken before the second is touched, so that who has spent his own spends nothing of others'; four
+    addresses are needed to fill the second.
+    """
+    return _cubo("registro", 5, 720, correo, red_de(red)), _cubo("registros", 20, 180, correo)
+
+
+def cubo_de_enlace(correo: str) -> Cubo:
+    """What a link counts against that lets a claim of this correo choose its password."""
+    return _cubo("enlace", 5, 720, correo)
+
+
+def red_de(direccion: str) -> str:
+    """An address as limits count it: of IPv6 its /64, which is what one subscriber has."""
+    try:
+        ip = ipaddress.ip_address(direccion)
+    except ValueError:
+        return direccion
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    if ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)
+    return str(ipaddress.ip_network((ip, 64), strict=False))
+
+
 def huella_de_red(red: str) -> bytes:
     """What is kept of an address where a perfil signed in."""
     return _huella("red", red)
@@ -69,7 +97,11 @@ def huella_de_contrasena(hash_contrasena: str) -> str:
 
 
 def sujeto_de(perfil_id: UUID | None, usuario: str) -> str:
-    """Whom a try is at: both names of a perfil are one, and a usuario that nobody has is counted just the same."""
+    """Whom a try is at: both names of a perfil are one, and a usuario that nobody has is counted just the same.
+
+    `usuario` comes normalised when it can be: otherwise two ways of writing it would count apart exactly when it is
+    nobody's, and tell so.
+    """
     return str(perfil_id) if perfil_id is not None else usuario.strip().lower()
 
 

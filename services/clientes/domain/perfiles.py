@@ -28,6 +28,10 @@ VIDA_CONFIRMACION = timedelta(hours=48)
 VIDA_RECUPERACION = timedelta(hours=1)
 
 
+#: Purpose of the token that makes another correo a perfil's own.
+CAMBIO_CORREO = "cambio_correo"
+
+
 #: What was registered and not confirmed goes after these.
 VIDA_SIN_CONFIRMAR = timedelta(days=7)
 
@@ -130,18 +134,10 @@ def huella_de(renovacion: str) -> bytes:
 
 
 def credenciales_invalidas() -> DomainError:
-    """The same answer for an unknown usuario and a wrong password."""
+    """The same answer for an unknown usuario, a wrong password and a correo that nobody confirmed yet."""
     return DomainError(
         Codigo.CREDENCIALES_INVALIDAS,
-        "El usuario o la contraseña no son correctos. Revíselos y repita.",
-    )
-
-
-def sin_confirmar() -> DomainError:
-    """Told only to who knows the password."""
-    return DomainError(
-        Codigo.PERFIL_SIN_CONFIRMAR,
-        "Falta confirmar su correo. Abra el enlace que le enviamos, o pida otro en /confirmar.",
+        "El usuario o la contraseña no son correctos, o falta confirmar el correo. Revíselos y repita.",
     )
 
 

@@ -21,6 +21,8 @@ VENTANA = 1
 CODIGOS_DE_RECUPERACION = 10
 FALLOS_MAXIMOS = 5
 BLOQUEO = timedelta(minutes=15)
+#: How long a secret waits to be confirmed with a code.
+VIDA_POR_CONFIRMAR = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,10 @@ class SegundoFactorGuardado:
     ultimo_paso: int = 0
     fallos: int = 0
     bloqueado_hasta: datetime | None = None
+
+    def por_confirmar(self, ahora: datetime) -> bool:
+        """Whether a code may still confirm it; a secret that waits for ever could be guessed at leisure."""
+        return self.confirmado_en is None and ahora < self.creado_en + VIDA_POR_CONFIRMAR
 
 
 class Totp(Protocol):

@@ -32,6 +32,28 @@ def confirmar_registro(nombre: str, movil: str, token: str) -> Mensaje:
     )
 
 
+def elegir_contrasena(nombre: str, movil: str, token: str) -> Mensaje:
+    """To the mailbox of a claim: who opens it chooses the password, whoever registered."""
+    return Mensaje(
+        asunto="Elija su contraseña para activar su perfil",
+        parrafos=(
+            (
+                "Pidieron otro enlace para el perfil de Cuenta Maestra que se registró con este correo, a nombre de"
+                f" «{_sin_enlaces(nombre)}» y con el móvil que termina en {movil[-4:]}."
+            ),
+            (
+                "Con este enlace elige usted la contraseña y confirma su correo; la que se escribió al registrarse deja"
+                " de servir. Sirve una vez y durante 48 horas; si pidió otro después, sólo sirve el más reciente."
+            ),
+            (
+                "Si el nombre o el móvil no son los suyos, regístrese de nuevo o corríjalos después en «Mi perfil». Si"
+                " no fue usted, ignore este correo."
+            ),
+        ),
+        boton=Boton(texto="Elegir mi contraseña", ruta=f"/recuperar?token={token}"),
+    )
+
+
 def ya_tiene_perfil(nombre: str) -> Mensaje:
     """To the owner of a correo with which somebody tried to register."""
     return Mensaje(
@@ -206,8 +228,8 @@ def segundo_factor_bloqueado(nombre: str) -> Mensaje:
         sin_secretos=True,
         parrafos=(
             (
-                f"{nombre}, alguien que conoce su contraseña escribió mal el código del segundo factor cinco veces."
-                " Esperará 15 minutos para intentar de nuevo."
+                f"{nombre}, alguien que conoce su contraseña o tiene una sesión suya escribió mal cinco veces el código"
+                " del segundo factor. Esperará 15 minutos para intentar de nuevo."
             ),
             _NO_FUE,
         ),

@@ -27,19 +27,15 @@ class Perfiles(Base):
         return self.una(PerfilGuardado, consulta.with_for_update() if bloquear else consulta)
 
     def perfil_por_usuario(self, usuario: str) -> PerfilGuardado | None:
-        """By normalised correo or móvil: its owner, or else who claimed it last and has yet to confirm."""
+        """The owner of a normalised correo or móvil. A claim is nobody: to answer it would tell that there is no owner."""
         # Each arm names the predicate of its partial index; without it PostgreSQL would read the whole table.
         brazos = [
-            and_(columna == usuario, hay)
+            and_(columna == usuario, Perfil.confirmado_en.is_not(None))
             for columna in (Perfil.correo, Perfil.movil)
-            for hay in (Perfil.confirmado_en.is_not(None), Perfil.confirmado_en.is_(None))
         ]
         return self.una(
             PerfilGuardado,
-            select(tabla(Perfil))
-            .where(or_(*brazos), Perfil.suprimido_en.is_(None))
-            .order_by(Perfil.confirmado_en.is_(None), Perfil.creado_en.desc())
-            .limit(1),
+            select(tabla(Perfil)).where(or_(*brazos), Perfil.suprimido_en.is_(None)).limit(1),
         )
 
     def perfil_por_correo_y_movil(self, correo: str, movil: str) -> PerfilGuardado | None:

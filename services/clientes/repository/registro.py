@@ -17,8 +17,8 @@ from services.clientes.repository.base import Base, tabla
 _RECIENTES = text(
     "SELECT count(*) FROM tokens WHERE proposito = :proposito AND sujeto = :sujeto AND creado_en > :desde"
 )
-_REGISTROS = text(
-    "SELECT count(*) FROM perfiles WHERE correo = :correo AND confirmado_en IS NULL AND creado_en > :desde"
+_RIVALES = text(
+    "SELECT EXISTS (SELECT FROM perfiles WHERE correo = :correo AND confirmado_en IS NULL AND perfil_id <> :perfil_id)"
 )
 _MIRAR = text(
     "SELECT proposito, sujeto, datos, vence_en, usado_en FROM tokens WHERE huella = :huella"
@@ -72,7 +72,7 @@ class Registros(Base):
         )
 
     def ultimo_sin_confirmar(self, correo: str) -> PerfilGuardado | None:
-        """Who claimed a correo last."""
+        """The latest claim of a correo, which need not be of who asks."""
         return self.una(
             PerfilGuardado,
             select(tabla(Perfil))
@@ -81,8 +81,10 @@ class Registros(Base):
             .limit(1),
         )
 
-    def registros_recientes(self, correo: str, desde: datetime) -> int:
-        return int(self.session.execute(_REGISTROS, {"correo": correo, "desde": desde}).scalar_one())
+    def tiene_rivales(self, perfil: PerfilGuardado) -> bool:
+        """Whether others claim the correo of a claim."""
+        datos = {"correo": perfil.correo, "perfil_id": perfil.perfil_id}
+        return bool(self.session.execute(_RIVALES, datos).scalar_one())
 
     def tokens_recientes(self, proposito: str, sujeto: str, desde: datetime) -> int:
         datos = {"proposito": proposito, "sujeto": sujeto, "desde": desde}

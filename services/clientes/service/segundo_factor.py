@@ -52,6 +52,7 @@ class SegundoFactor:
 
     @rpc(expected_exceptions=WireError)
     def confirmar_segundo_factor_v1(self, **payload: Any) -> Payload:
+        self._contar(c.CONFIRMAR_SEGUNDO_FACTOR, payload, por_confirmar=True)
         use_case = partial(segundo_factor.confirmar, totp=self.totp)
         return self.bus.run(c.CONFIRMAR_SEGUNDO_FACTOR, payload, use_case)
 
@@ -81,10 +82,14 @@ class SegundoFactor:
         use_case = partial(segundo_factor.verificar, credenciales=self.credenciales, totp=self.totp)
         return self.bus.run(c.VERIFICAR_SEGUNDO_FACTOR, payload, use_case)
 
-    def _contar(self, contrato: Rpc[Any, Any], payload: Payload) -> None:
+    def _contar(self, contrato: Rpc[Any, Any], payload: Payload, *, por_confirmar: bool = False) -> None:
         with self.bus.guarded(contrato.servicio):
             peticion: PeticionConClave = load(contrato.peticion, payload)
             with self.bus.uow() as uow:
                 if not uow.repo.ya_respondida(contrato.nombre, peticion.clave):
-                    segundo_factor.contar_intento(uow, peticion.perfil_id)  # type: ignore[attr-defined]
+                    segundo_factor.contar_intento(
+                        uow,
+                        peticion.perfil_id,  # type: ignore[attr-defined]
+                        por_confirmar=por_confirmar,
+                    )
                 uow.commit()

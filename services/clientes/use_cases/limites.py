@@ -32,7 +32,7 @@ def contar(
     dispositivo = _dispositivo(peticion, perfil, credenciales)
     conocido = perfil_id is not None and uow.repo.es_conocido(perfil_id, domain.huella_de_red(red), uow.ahora)
     cubos = domain.cubos(
-        sujeto=domain.sujeto_de(perfil_id, peticion.usuario),
+        sujeto=domain.sujeto_de(perfil_id, domain.normalizar_usuario(peticion.usuario) or peticion.usuario),
         red=red,
         dispositivo=dispositivo,
         conocido=conocido,

@@ -1,10 +1,11 @@
 """Registering, confirming a correo, recovering and changing a password, one's own data.
 
 Nothing of this tells a stranger whether a correo or a móvil is somebody's: the answer is the same, after the same
-work, and what differs is told by mail to its owner. A perfil is a claim until its correo is confirmed. Several may
-claim one correo, each with its own link, and the first that is opened has it, with the data that were typed with that
-link: registering first with somebody else's correo gains nothing. A móvil that another perfil has is found out only
-when the link is opened, by somebody who proved a mailbox; its owner was told at the registration.
+work, and what differs is told by mail to its owner. A perfil is a claim until its correo is confirmed, and several may
+claim one correo. The password of a claim counts only when its own link is opened and nobody else claims the correo: any
+other link makes who opens it choose one, so that a stranger's password is never what the owner of a mailbox confirms.
+A móvil that another perfil has is found out only when the link is opened, by somebody who proved a mailbox; its owner
+was told at the registration.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from services.clientes.use_cases.usuarios import aceptar_invitaciones
 from shared.contracts import clientes as c
 from shared.contracts.base import Vacio
 from shared.errors import Codigo, DomainError, campo_invalido
-from shared.persistence.uow import UnitOfWork
+from shared.persistence.uow import UnitOfWork, quien
 
 if TYPE_CHECKING:
     from services.clientes.repository import Repositorio
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     Uow = UnitOfWork[Repositorio]
 
-CONFIRMACION, CAMBIO_CORREO, RECUPERACION = "confirmacion", "cambio_correo", "recuperacion"
+CONFIRMACION, RECUPERACION = "confirmacion", "recuperacion"
 _UNA_HORA = timedelta(hours=1)
 _LOTE = 500
 _PEDIR_OTRO = "Pida otro enlace en /confirmar, o regístrese de nuevo."
@@ -54,7 +55,9 @@ def registrar(uow: Uow, peticion: c.RegistrarPerfil, credenciales: Credenciales)
     if (dueno := uow.repo.perfil_por_correo(perfil.correo)) is not None:
         _avisar(uow, dueno, mensajes.ya_tiene_perfil(dueno.nombre), "registro")
         return Vacio()
-    if uow.repo.registros_recientes(perfil.correo, ahora - _UNA_HORA) >= domain.CORREOS_POR_HORA:
+    if not _cabe_registro(uow, perfil.correo):
+        # Not in silence: a link gets its owner in, however many strangers claimed its correo.
+        _ofrecer_contrasena(uow, perfil.correo)
         return Vacio()
     uow.repo.agregar_perfil(perfil)
     if (otro := uow.repo.perfil_por_movil(perfil.movil)) is not None:
@@ -64,32 +67,43 @@ def registrar(uow: Uow, peticion: c.RegistrarPerfil, credenciales: Credenciales)
 
 
 def reenviar(uow: Uow, peticion: c.ReenviarConfirmacion) -> Vacio:
-    """A new link for the latest claim of a correo; the earlier links of that claim stop working."""
+    """A link with which who opens it chooses the password of the latest claim; its earlier links stop working.
+
+    Who asks need not be who registered, and so the password that was typed then does not count.
+    """
     correo = domain.normalizar_correo(peticion.correo)
     if (dueno := uow.repo.perfil_por_correo(correo)) is not None:
         _avisar(uow, dueno, mensajes.ya_tiene_perfil(dueno.nombre), "registro")
         return Vacio()
-    perfil = uow.repo.ultimo_sin_confirmar(correo)
-    if perfil is not None and _puede_recibir(uow, CONFIRMACION, perfil):
-        _enviar_confirmacion(uow, perfil)
+    _ofrecer_contrasena(uow, correo)
     return Vacio()
 
 
 def confirmar(uow: Uow, peticion: c.ConfirmarCorreo) -> c.CorreoConfirmado:
     """What the link of a mail does, of a registration or of a new correo. Opening it twice is no error."""
-    visto = uow.repo.mirar_token(peticion.token, [CONFIRMACION, CAMBIO_CORREO])
+    visto = uow.repo.mirar_token(peticion.token, [CONFIRMACION, domain.CAMBIO_CORREO])
     if visto is None:
         raise domain.enlace_vencido(_PEDIR_OTRO)
     perfil = uow.repo.perfil(UUID(visto.sujeto), bloquear=True)
     if perfil is None:
         raise domain.enlace_vencido(_PEDIR_OTRO)
-    if visto.proposito == CAMBIO_CORREO:
+    if visto.proposito == domain.CAMBIO_CORREO:
         return _confirmar_cambio(uow, perfil, visto, peticion.token)
     hecho = c.CorreoConfirmado(correo=str(visto.datos["correo"]))
     if perfil.confirmado_en is not None:
         return hecho
-    if uow.repo.usar_token(peticion.token, proposito=CONFIRMACION, ahora=uow.ahora) is None:
+    if uow.repo.ver_token(peticion.token, proposito=CONFIRMACION, ahora=uow.ahora) is None:
         raise domain.enlace_vencido(_PEDIR_OTRO)
+    if uow.repo.tiene_rivales(perfil):
+        _ofrecer_contrasena(uow, perfil.correo, perfil)
+        # The refusal that follows rolls back; the mail has to stay.
+        uow.commit()
+        raise DomainError(
+            Codigo.CONFLICTO,
+            "Hay más de un registro con este correo. Le enviamos otro enlace: con él elija su contraseña y quedará"
+            " confirmado. Si pidió varios, use el más reciente.",
+        )
+    uow.repo.usar_token(peticion.token, proposito=CONFIRMACION, ahora=uow.ahora)
     _poner(uow, perfil, {"confirmado_en": uow.ahora})
     anotar_consentimiento(uow, perfil)
     uow.repo.borrar_rivales(perfil)
@@ -102,15 +116,11 @@ def recuperar(uow: Uow, peticion: c.RecuperarContrasena) -> Vacio:
     usuario = domain.normalizar_usuario(peticion.usuario)
     hallado = uow.repo.perfil_por_usuario(usuario) if usuario else None
     perfil = uow.repo.perfil(hallado.perfil_id, bloquear=True) if hallado else None
-    if perfil is not None and _puede_recibir(uow, RECUPERACION, perfil):
-        token = domain.nueva_renovacion()
-        uow.repo.agregar_token(
-            token,
-            proposito=RECUPERACION,
-            sujeto=str(perfil.perfil_id),
-            vence_en=uow.ahora + domain.VIDA_RECUPERACION,
-            ahora=uow.ahora,
-        )
+    if perfil is None:
+        # A claim is found by its correo alone: by its móvil a mail would come only when the móvil is nobody's.
+        _ofrecer_contrasena(uow, usuario or "")
+    elif _puede_recibir(uow, RECUPERACION, perfil):
+        token = _token_de_contrasena(uow, perfil, domain.VIDA_RECUPERACION)
         escribir(
             uow, perfil.correo, mensajes.recuperar_contrasena(perfil.nombre, token), f"recuperar:{uuid4()}"
         )
@@ -188,13 +198,13 @@ def _pedir_correo(
     correo = domain.normalizar_correo(peticion.correo or "")
     sujeto = str(perfil.perfil_id)
     if correo == perfil.correo:
-        uow.repo.anular_tokens(proposito=CAMBIO_CORREO, sujeto=sujeto, ahora=uow.ahora)
+        uow.repo.anular_tokens(proposito=domain.CAMBIO_CORREO, sujeto=sujeto, ahora=uow.ahora)
         return
     if peticion.contrasena is None:
         raise campo_invalido("contrasena", "Para cambiar su correo escriba también su contraseña.")
     if not credenciales.coincide(perfil.hash_contrasena, peticion.contrasena):
         raise domain.contrasena_equivocada("contrasena")
-    if not _puede_recibir(uow, CAMBIO_CORREO, perfil):
+    if not _puede_recibir(uow, domain.CAMBIO_CORREO, perfil):
         raise DomainError(
             Codigo.DEMASIADOS_INTENTOS,
             "Pidió cambiar su correo demasiadas veces. Espere una hora e intente de nuevo.",
@@ -204,7 +214,7 @@ def _pedir_correo(
     # Kept also when the correo is somebody else's, and never sent then: both look the same from here.
     uow.repo.agregar_token(
         token,
-        proposito=CAMBIO_CORREO,
+        proposito=domain.CAMBIO_CORREO,
         sujeto=sujeto,
         vence_en=uow.ahora + domain.VIDA_CONFIRMACION,
         ahora=uow.ahora,
@@ -224,7 +234,7 @@ def _confirmar_cambio(uow: Uow, perfil: PerfilGuardado, visto: TokenVisto, token
     correo = str(visto.datos["correo"])
     if perfil.correo == correo:
         return c.CorreoConfirmado(correo=correo)
-    if uow.repo.usar_token(token, proposito=CAMBIO_CORREO, ahora=uow.ahora) is None:
+    if uow.repo.usar_token(token, proposito=domain.CAMBIO_CORREO, ahora=uow.ahora) is None:
         raise domain.enlace_vencido("Pida de nuevo el cambio en «Mi perfil».")
     _poner(uow, perfil, {"correo": correo})
     uow.repo.borrar_rivales(replace(perfil, correo=correo))
@@ -239,7 +249,9 @@ def _confirmar_cambio(uow: Uow, perfil: PerfilGuardado, visto: TokenVisto, token
 
 def _contrasena_cambiada(uow: Uow, perfil: PerfilGuardado, salvo: UUID | None, clave: str) -> None:
     uow.repo.revocar_sesiones(perfil.perfil_id, uow.ahora, salvo=salvo)
-    uow.repo.anular_tokens(proposito=RECUPERACION, sujeto=str(perfil.perfil_id), ahora=uow.ahora)
+    # Who knew the old password may have asked for another correo with it: that link must not outlive the password.
+    for proposito in (RECUPERACION, domain.CAMBIO_CORREO):
+        uow.repo.anular_tokens(proposito=proposito, sujeto=str(perfil.perfil_id), ahora=uow.ahora)
     escribir(uow, perfil.correo, mensajes.contrasena_cambiada(perfil.nombre), clave)
 
 
@@ -257,9 +269,42 @@ def _enviar_confirmacion(uow: Uow, perfil: PerfilGuardado) -> None:
     escribir(uow, perfil.correo, mensaje, f"confirmar:{uuid4()}")
 
 
+def _cabe_registro(uow: Uow, correo: str) -> bool:
+    """Count a registration; false when this address, or all together, made too many with this correo."""
+    cubos = domain.cubos_de_registro(correo, quien.get().ip)
+    return all(uow.repo.contar_intento([cubo], uow.ahora) is None for cubo in cubos)
+
+
+def _ofrecer_contrasena(uow: Uow, correo: str, perfil: PerfilGuardado | None = None) -> None:
+    """Mail a link that chooses the password of a claim (of the latest by default), if there is one and a mail fits."""
+    perfil = perfil or uow.repo.ultimo_sin_confirmar(correo)
+    if perfil is None or uow.repo.contar_intento([domain.cubo_de_enlace(correo)], uow.ahora) is not None:
+        return
+    uow.repo.anular_tokens(proposito=CONFIRMACION, sujeto=str(perfil.perfil_id), ahora=uow.ahora)
+    token = _token_de_contrasena(uow, perfil, domain.VIDA_CONFIRMACION)
+    mensaje = mensajes.elegir_contrasena(perfil.nombre, perfil.movil, token)
+    escribir(uow, correo, mensaje, f"elegir:{uuid4()}")
+
+
+def _token_de_contrasena(uow: Uow, perfil: PerfilGuardado, vida: timedelta) -> str:
+    token = domain.nueva_renovacion()
+    uow.repo.agregar_token(
+        token,
+        proposito=RECUPERACION,
+        sujeto=str(perfil.perfil_id),
+        vence_en=uow.ahora + vida,
+        ahora=uow.ahora,
+    )
+    return token
+
+
 def _puede_recibir(uow: Uow, proposito: str, perfil: PerfilGuardado) -> bool:
     """Whether one more mail of this purpose fits in the hour; so nobody is flooded by who knows its correo."""
-    pedidos = uow.repo.tokens_recientes(proposito, str(perfil.perfil_id), uow.ahora - _UNA_HORA)
+    desde = uow.ahora - _UNA_HORA
+    # Links of its time as a claim were counted by its correo.
+    if perfil.confirmado_en is not None:
+        desde = max(desde, perfil.confirmado_en)
+    pedidos = uow.repo.tokens_recientes(proposito, str(perfil.perfil_id), desde)
     return pedidos < domain.CORREOS_POR_HORA
 
 

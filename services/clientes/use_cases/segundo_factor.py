@@ -63,10 +63,11 @@ def confirmar(uow: Uow, peticion: c.ConCodigo, totp: Totp) -> c.CodigosDeRecuper
     """From here on signing in asks for a code. Other sessions, which never showed one, end."""
     perfil = perfil_de(uow, peticion.perfil_id, bloquear=True)
     factor = uow.repo.segundo_factor(peticion.perfil_id, bloquear=True)
-    if factor is None or factor.confirmado_en is not None:
+    if factor is None or not factor.por_confirmar(uow.ahora):
         raise DomainError(
             Codigo.CONFLICTO,
-            "No hay un segundo factor por confirmar. Inícielo primero y escanee su código QR.",
+            "No hay un segundo factor por confirmar, o pasaron más de 15 minutos. Inícielo de nuevo y escanee su código"
+            " QR.",
         )
     paso = _paso(factor, peticion.codigo, totp, uow.ahora)
     if paso is None:
@@ -122,6 +123,8 @@ def retirar(uow: Uow, peticion: c.RetirarSegundoFactor) -> c.SegundoFactorRetira
         raise DomainError(Codigo.CONFLICTO, "Ese perfil no tiene segundo factor: entra con su contraseña.")
     uow.repo.borrar_segundo_factor(perfil.perfil_id)
     cerradas = uow.repo.revocar_sesiones(perfil.perfil_id, uow.ahora)
+    # A change of correo asked for while somebody else was in would give him the perfil without a second factor.
+    uow.repo.anular_tokens(proposito=domain.CAMBIO_CORREO, sujeto=str(perfil.perfil_id), ahora=uow.ahora)
     suyas = (x.cuenta_id for x in uow.repo.administra(perfil.perfil_id))
     uow.auditar(
         objeto=f"perfil:{perfil.perfil_id}",
@@ -152,13 +155,14 @@ def _auditar(uow: Uow, perfil_id: UUID, *, activo: bool) -> None:
     )
 
 
-def contar_intento(uow: Uow, perfil_id: UUID) -> SegundoFactorGuardado | None:
+def contar_intento(uow: Uow, perfil_id: UUID, *, por_confirmar: bool = False) -> SegundoFactorGuardado | None:
     """Count a try before its code is looked at; None when the perfil has no second factor. The caller commits.
 
+    `por_confirmar`: of one that waits to be confirmed, and no other.
     Raises `demasiados_intentos` while it is closed. The last try of the allowance is still looked at.
     """
     factor = uow.repo.segundo_factor(perfil_id, bloquear=True)
-    if factor is None or factor.confirmado_en is None:
+    if factor is None or (factor.confirmado_en is None) is not por_confirmar:
         return None
     ahora = uow.ahora
     domain.exigir_sin_bloqueo(factor, ahora)
@@ -177,18 +181,13 @@ def contar_intento(uow: Uow, perfil_id: UUID) -> SegundoFactorGuardado | None:
 def exigir_segundo_factor(uow: Uow, perfil: PerfilGuardado, codigo: str | None, totp: Totp | None) -> bool:
     """After the right password, at sign-in: false when this perfil has no second factor, true once its code was right.
 
-    Raises `perfil_sin_confirmar`, `segundo_factor_requerido`, `credenciales_invalidas` or `demasiados_intentos`.
-    Commits the count of tries on the way.
+    The caller holds the perfil and has counted the try. Raises `segundo_factor_requerido` or `credenciales_invalidas`.
     """
-    if perfil.confirmado_en is None:
-        raise domain.sin_confirmar()
     factor = uow.repo.segundo_factor(perfil.perfil_id)
     if factor is None or factor.confirmado_en is None:
         return False
     if not codigo:
         raise domain.codigo_requerido()
-    contar_intento(uow, perfil.perfil_id)
-    uow.commit()
     aceptar_codigo(uow, perfil.perfil_id, codigo, totp)
     return True
 

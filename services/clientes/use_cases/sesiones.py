@@ -17,7 +17,7 @@ from services.clientes.domain import (
 from services.clientes.use_cases.acceso import firmar_acceso
 from services.clientes.use_cases.limites import contar, recordar_lugar
 from services.clientes.use_cases.perfiles import cuentas_de, perfil_de
-from services.clientes.use_cases.segundo_factor import exigir_segundo_factor
+from services.clientes.use_cases.segundo_factor import contar_intento, exigir_segundo_factor
 from shared import pagination
 from shared.contracts import clientes as c
 from shared.contracts.base import Vacio
@@ -38,7 +38,7 @@ def iniciar_sesion(
 ) -> c.Sesion:
     """Sign in. An unknown usuario costs the same work and gets the same answer as a wrong password.
 
-    Only after the right password it is told that the correo is not confirmed, or that a code lacks.
+    Only after the right password it is told that a code lacks.
     Raises `demasiados_intentos` without looking at the password (`domain/intentos.py`).
     """
     usuario = domain.normalizar_usuario(peticion.usuario)
@@ -54,7 +54,10 @@ def iniciar_sesion(
     # Guessing ended here; wrong codes of the second factor are counted by the perfil itself.
     uow.repo.devolver_intento(contados)
     uow.commit()
-    con_factor = exigir_segundo_factor(uow, perfil, peticion.codigo, totp)
+    contado = bool(peticion.codigo) and contar_intento(uow, perfil.perfil_id) is not None
+    uow.commit()
+    perfil = _el_mismo(uow, perfil, peticion)
+    con_factor = exigir_segundo_factor(uow, perfil, peticion.codigo if contado else None, totp)
     sesion_id, ahora = uuid4(), uow.ahora
     vence_en = ahora + domain.VIDA_SESION
     uow.repo.agregar_sesion(
@@ -164,6 +167,20 @@ def _coincide(
         uow.repo.devolver_intento(contados)
         uow.commit()
         raise
+
+
+def _el_mismo(uow: Uow, visto: PerfilGuardado, peticion: c.IniciarSesion) -> PerfilGuardado:
+    """The perfil whose password was compared, held until the session is there; refused when it changed meanwhile.
+
+    Whoever changes a password, puts a second factor or erases a perfil holds it too and ends its sessions, so that a
+    sign-in that began before leaves none behind.
+    """
+    perfil = uow.repo.perfil(visto.perfil_id, bloquear=True)
+    if perfil is None or perfil.hash_contrasena != visto.hash_contrasena or perfil.suprimido_en is not None:
+        _asentar(uow, "iniciar_sesion", visto, peticion, "rechazado")
+        uow.commit()
+        raise domain.credenciales_invalidas()
+    return perfil
 
 
 def _ver(sesion: SesionGuardada) -> c.SesionAbierta:

@@ -19,6 +19,7 @@ from services.gateway.auth import PERFIL, exigir, publica, requiere_perfil
 from services.gateway.claves import OPCIONAL, lee_clave
 from services.gateway.contexto import CLAVE, clave_idempotencia, ip, llamar, perfil_actual
 from services.gateway.limites import limitar, origen
+from services.gateway.paso import exigir_paso
 from services.gateway.schemas import Esquema, esquema_de
 from shared.contracts import clientes as c
 from shared.contracts.clientes.campos import CONTRASENA, LARGO, SIN_NULOS, TEXTO
@@ -68,7 +69,10 @@ class Confirmaciones(MethodView):
     @blp.arguments(ConfirmacionEntrada)
     @blp.response(200, esquema_de(c.CorreoConfirmado))
     def post(self, datos: dict[str, Any]) -> Any:
-        """Confirma el correo de un registro, o el nuevo de un perfil. Repetirlo no es un error."""
+        """Confirma el correo de un registro, o el nuevo de un perfil. Repetirlo no es un error.
+
+        Con varios registros del mismo correo responde 409 y envía un enlace para elegir la contraseña.
+        """
         limitar("confirmaciones", origen(ip()), 60, _UNA_HORA)
         clave = clave_opcional("confirmar", datos["token"])
         return llamar(c.CONFIRMAR_CORREO, c.ConfirmarCorreo(clave=clave, token=datos["token"]))
@@ -80,7 +84,10 @@ class Reenvios(MethodView):
     @blp.arguments(esquema_de(c.ReenviarConfirmacion))
     @blp.response(202, description="La respuesta es la misma si nadie se registró con ese correo.")
     def post(self, datos: dict[str, Any]) -> Response:
-        """Pide otro enlace de confirmación; los anteriores dejan de servir."""
+        """Pide otro enlace para activar un registro; los anteriores dejan de servir.
+
+        Con él se elige la contraseña (`PUT /v1/contrasenas` con su `token`): la del registro pudo escribirla otro.
+        """
         limitar("reenvios", origen(ip()), 20, _UNA_HORA)
         clave = clave_opcional("reenvio", datos["correo"])
         llamar(c.REENVIAR_CONFIRMACION, c.ReenviarConfirmacion(clave=clave, **datos))
@@ -147,8 +154,13 @@ class Yo(MethodView):
     @blp.arguments(esquema_de(c.EditarPerfil, "perfil_id"))
     @blp.response(200, esquema_de(c.Perfil))
     def patch(self, datos: dict[str, Any]) -> Any:
-        """Cambia nombre, móvil o correo. El correo nuevo cuenta cuando se confirma, y pide la contraseña."""
+        """Cambia nombre, móvil o correo. El correo nuevo cuenta cuando se confirma, y pide la contraseña.
+
+        A quien tiene segundo factor, el correo le pide además un código de los últimos 5 minutos.
+        """
         perfil_id = perfil_actual().perfil_id
+        if datos.get("correo") is not None:
+            exigir_paso()
         if datos.get("contrasena") is not None:
             limitar_contrasena()
         if datos.get("movil") is not None:

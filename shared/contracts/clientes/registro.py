@@ -39,7 +39,7 @@ class RegistrarPerfil(PeticionConClave):
 
 @dataclass(frozen=True, kw_only=True)
 class ReenviarConfirmacion(PeticionConClave):
-    """A new link for who registered last with this correo. The same answer when nobody did."""
+    """A link to choose the password of the latest claim of this correo. The same answer when there is none."""
 
     correo: str = field(metadata={"validate": CORREO})
 

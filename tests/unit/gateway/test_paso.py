@@ -26,7 +26,7 @@ from .conftest import ClienteDeMentira, Token
 def http(rpc: ClienteDeMentira) -> Any:
     app: Flask = crear_app(
         rpc,  # type: ignore[arg-type]
-        rutas=("transferencias", "masivas", "puntos", "ctis"),
+        rutas=("transferencias", "masivas", "puntos", "ctis", "perfiles"),
     )
 
     @app.route("/prueba/<int:timbres>", methods=["POST"])
@@ -93,6 +93,12 @@ def test_quien(http: Any, token: Token, claims: dict[str, Any], estado: int) -> 
         ),
         ("put", "/v1/ctis/A001/contrasena", {}, ti.RESTABLECER_CONTRASENA),
         ("post", "/v1/ctis/A001/llaves", {"nombre": "caja 1"}, ti.CREAR_LLAVE),
+        (
+            "patch",
+            "/v1/perfiles/yo",
+            {"correo": "otra@prueba.mx", "contrasena": "caballo grapa batería"},
+            cl.EDITAR_PERFIL,
+        ),
     ],
 )
 def test_rutas(
