@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -81,7 +82,17 @@ class Cartera(Base):
         self.session.execute(
             text("SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)")
         )
-        return Consulta(self.session, cuenta_id, orden, filtros).pagina(despues, limite)
+        # What may be meant in more than one way is looked for in each. They share the order, so the place is of them all.
+        paginas = [
+            Consulta(self.session, cuenta_id, orden, replace(filtros, palabras=palabras)).pagina(
+                despues, limite
+            )
+            for palabras in (filtros.palabras, *filtros.palabras.otras)
+        ]
+        if len(paginas) == 1:
+            return paginas[0]
+        unas = {f.lugar.cliente_id: f for pagina in paginas for f in pagina}
+        return orden.ordenar(unas.values())[:limite]
 
     def clientes_por_id(self, cuenta_id: UUID, ids: Sequence[UUID]) -> dict[UUID, ClienteGuardado]:
         """Clientes of this CM by id: what is shown of a hit comes from here."""
