@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import ARRAY, Uuid, any_, literal, select, text
 
 from services.clientes.domain import ClienteGuardado
 from services.clientes.domain.cartera import FilaDeCartera, Filtros, Lugar, Orden, Previas
@@ -96,7 +96,9 @@ class Cartera(Base):
 
     def clientes_por_id(self, cuenta_id: UUID, ids: Sequence[UUID]) -> dict[UUID, ClienteGuardado]:
         """Clientes of this CM by id: what is shown of a hit comes from here."""
-        consulta = select(tabla(Cliente)).where(Cliente.cuenta_id == cuenta_id, Cliente.cliente_id.in_(ids))
+        # One value, however many: an IN of a thousand takes longer to be written than to be answered.
+        suyos = Cliente.cliente_id == any_(literal(list(ids), ARRAY(Uuid)))
+        consulta = select(tabla(Cliente)).where(Cliente.cuenta_id == cuenta_id, suyos)
         return {f.cliente_id: ClienteGuardado(**f._mapping) for f in self.session.execute(consulta)}
 
     def contar_cartera(self, cuenta_id: UUID) -> tuple[int, int, int, dict[str, int]]:

@@ -79,19 +79,6 @@ class Clientes(Base):
         )
         return int(hecho.rowcount)  # type: ignore[attr-defined]
 
-    def exportar_clientes(
-        self, cuenta_id: UUID, *, despues_de: int, q: str | None, etiquetas: Mapping[str, Any], limite: int
-    ) -> list[ClienteGuardado]:
-        """In order of NIC, those above `despues_de`."""
-        consulta = select(tabla(Cliente)).where(Cliente.cuenta_id == cuenta_id, Cliente.nic > despues_de)
-        for campo, valor in etiquetas.items():
-            consulta = consulta.where(getattr(Cliente, campo) == valor)
-        if q:
-            campos = (Cliente.nombre, Cliente.nombre_comercial, Cliente.rfc, Cliente.correo, Cliente.cti)
-            consulta = consulta.where(or_(*(campo.icontains(q, autoescape=True) for campo in campos)))
-        filas = self.session.execute(consulta.order_by(Cliente.nic).limit(limite))
-        return [ClienteGuardado(**fila._mapping) for fila in filas]
-
     def listar_clientes(
         self, cuenta_id: UUID, *, q: str | None, antes_de: int | None, limite: int
     ) -> list[ClienteGuardado]:

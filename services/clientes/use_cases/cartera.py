@@ -44,7 +44,7 @@ def listar_cartera(uow: Uow, p: c.ListarCartera) -> c.PaginaDeCartera:
     )
 
 
-def buscar(uow: Uow, p: c.ListarCartera, limite: int) -> tuple[list[domain.FilaDeCartera], str | None]:
+def buscar(uow: Uow, p: c.BuscarEnCartera, limite: int) -> tuple[list[domain.FilaDeCartera], str | None]:
     """A page of hits, and the cursor of the next one: by the first reading of what was typed that finds somebody."""
     normal = uow.repo.normalizar((p.q or "").strip()) if p.q else ""
     filtros = domain.Filtros(

@@ -26,8 +26,8 @@ _PUNTOS = validate.Range(
 
 
 @dataclass(frozen=True, kw_only=True)
-class ListarCartera:
-    """One page of a CM's cartera. `q`: every word must be in some field; `baja`: `false` hides the bajas."""
+class BuscarEnCartera:
+    """What is looked for in a CM's cartera. `q`: every word must be in some field; `baja`: `false` hides the bajas."""
 
     cuenta_id: UUID
     q: str | None = opcional(TEXTO)
@@ -49,8 +49,27 @@ class ListarCartera:
     timbres_hasta: int | None = opcional(_TIMBRES)
     puntos_desde: Decimal | None = field(default=None, metadata={"validate": _PUNTOS})
     puntos_hasta: Decimal | None = field(default=None, metadata={"validate": _PUNTOS})
-    limite: int = field(default=50, metadata={"validate": LIMITE})
     cursor: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListarCartera(BuscarEnCartera):
+    """One page of it."""
+
+    limite: int = field(default=50, metadata={"validate": LIMITE})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportarCartera(BuscarEnCartera):
+    """A piece of it as lines of a CSV."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PiezaDeCartera:
+    """`csv`: lines of up to `PIEZA_DE_EXPORTACION` clientes, no header; `siguiente`: null at the end."""
+
+    csv: str
+    siguiente: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,3 +105,4 @@ class ResumenDeCartera:
 
 LISTAR_CARTERA = Rpc("clientes", "listar_cartera_v1", ListarCartera, PaginaDeCartera)
 CONTAR_CARTERA = Rpc("clientes", "contar_cartera_v1", ContarCartera, ResumenDeCartera)
+EXPORTAR_CARTERA = Rpc("clientes", "exportar_cartera_v1", ExportarCartera, PiezaDeCartera)
