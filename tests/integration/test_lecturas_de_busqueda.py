@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import Engine, text
 
 from services.clientes.domain.cartera import ORDENES
-from services.clientes.use_cases import clientes, exportacion
+from services.clientes.use_cases import cartera, clientes, exportacion
 from shared.contracts import clientes as c
-from tests.integration.test_cartera import CM, HOY, correr, engine, listar, nics, todos, uno
+from tests.integration.test_cartera import CM, HOY, OTRA, correr, engine, listar, nics, todos, uno
 
 __all__ = ["engine"]
 CONTACTOS = ("representante", "financiero", "tecnico")
@@ -185,3 +185,29 @@ def test_una_version_anterior_exporta_por_nic(engine: Engine, monkeypatch: pytes
         vistos += [fila[0] for fila in filas]
         despues = pieza.siguiente
     assert vistos == [str(3001 + 6 * n) for n in range(6)]
+
+
+def test_los_clientes_de_una_busqueda_y_sus_nombres(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For lists of other services: bajas too, one's own alone, and all or told that they are not all."""
+    _sembrar_parecidos(engine)
+    with engine.begin() as conexion:
+        conexion.execute(text("UPDATE clientes SET baja = true WHERE nic = 3001"))
+    uno(engine, 5007, cuenta_id=OTRA, nombre="Más ideas ajenas")
+
+    def hallar(q: str) -> c.ClientesHallados:
+        hallados: c.ClientesHallados = correr(
+            engine, cartera.hallar_clientes, c.HallarClientes(cuenta_id=CM, q=q)
+        )
+        return hallados
+
+    suyos = [3001, 3007, 3013, 3019, 3025, 3031]
+    assert hallar("ideas mas") == c.ClientesHallados(nics=suyos, completos=True)
+    monkeypatch.setattr(c, "NICS_HALLADOS", 6)
+    assert hallar("ideas mas").completos
+    monkeypatch.setattr(c, "NICS_HALLADOS", 4)
+    assert hallar("ideas mas") == c.ClientesHallados(nics=suyos[:4], completos=False)
+    peticion = c.NombrarClientes(cuenta_id=CM, nics=[3001, 5007, 3013, 9])
+    assert correr(engine, cartera.nombrar_clientes, peticion).nombres == {
+        "3001": "Más ideas 0 de 1000",
+        "3013": "Más ideas 2 de 1000",
+    }

@@ -79,6 +79,13 @@ class Clientes(Base):
         )
         return int(hecho.rowcount)  # type: ignore[attr-defined]
 
+    def nombres_de_clientes(self, cuenta_id: UUID, nics: Iterable[int]) -> dict[int, str]:
+        """Names of those of these NIC that are this CM's."""
+        consulta = select(Cliente.nic, Cliente.nombre).where(
+            Cliente.cuenta_id == cuenta_id, Cliente.nic.in_(sorted(nics))
+        )
+        return {fila.nic: fila.nombre for fila in self.session.execute(consulta)}
+
     def listar_clientes(
         self, cuenta_id: UUID, *, q: str | None, antes_de: int | None, limite: int
     ) -> list[ClienteGuardado]:

@@ -34,6 +34,14 @@ class Cartera:
     def exportar_cartera_v1(self, **payload: Any) -> Payload:
         return self.bus.run(c.EXPORTAR_CARTERA, payload, exportacion.exportar_cartera)
 
+    @rpc(expected_exceptions=WireError)
+    def hallar_clientes_v1(self, **payload: Any) -> Payload:
+        return self.bus.run(c.HALLAR_CLIENTES, payload, cartera.hallar_clientes)
+
+    @rpc(expected_exceptions=WireError)
+    def nombrar_clientes_v1(self, **payload: Any) -> Payload:
+        return self.bus.run(c.NOMBRAR_CLIENTES, payload, cartera.nombrar_clientes)
+
     @event(SALDOS_DE_TIMBRES)
     def on_saldos_de_timbres_v1(self, evento_id: UUID, carga: Payload) -> None:
         self.bus.consume(SALDOS_DE_TIMBRES, evento_id, carga, cartera.registrar_saldos_de_timbres)

@@ -74,6 +74,19 @@ def buscar(uow: Uow, p: c.BuscarEnCartera, limite: int) -> tuple[list[domain.Fil
     return halladas[:limite], siguiente
 
 
+def hallar_clientes(uow: Uow, p: c.HallarClientes) -> c.ClientesHallados:
+    """Whose rows another service is to be asked for, when these are looked for by their cliente."""
+    busqueda = c.ListarCartera(cuenta_id=p.cuenta_id, q=p.q, orden="nic", baja="todas")
+    pagina, siguiente = buscar(uow, busqueda, c.NICS_HALLADOS)
+    return c.ClientesHallados(nics=[f.lugar.clave for f in pagina], completos=siguiente is None)
+
+
+def nombrar_clientes(uow: Uow, p: c.NombrarClientes) -> c.NombresDeClientes:
+    """Names for a page of rows, in one look-up."""
+    nombres = uow.repo.nombres_de_clientes(p.cuenta_id, set(p.nics))
+    return c.NombresDeClientes(nombres={str(nic): nombre for nic, nombre in nombres.items()})
+
+
 def contar_cartera(uow: Uow, p: c.ContarCartera) -> c.ResumenDeCartera:
     """How many clientes each tab has."""
     todos, favoritos, bajas, colores = uow.repo.contar_cartera(p.cuenta_id)
