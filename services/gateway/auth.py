@@ -88,6 +88,18 @@ def requiere_raiz(rol: Any = "consulta") -> Any:
     return lambda view: _marcar(view, RAIZ, rol)
 
 
+def alcanza(alcance: str) -> bool:
+    """Whether whoever asks may also do what this scope lets a key: people may, a key with it."""
+    perfil = g.get("perfil")
+    return not isinstance(perfil, llaves.Llave) or alcance in perfil.alcances
+
+
+def exigir_tambien(alcance: str) -> None:
+    """For what a route does only if asked to. Raises `no_permitido` for a key without this scope."""
+    if not alcanza(alcance):
+        exigir_alcance((), alcance)
+
+
 def vigilar(app: Flask) -> None:
     """Apply the marks before any view runs."""
 

@@ -226,7 +226,21 @@ def test_exportar_clientes(distribuidor: requests.Session) -> None:
         "Directora",
         "rosa",
     )
-    rosas = distribuidor.get("/v1/clientes/exportacion", params={"color": "rosa"}).text
-    assert len(rosas.splitlines()) < len(r.text.splitlines())
+    assert (mia["saldo_timbres"], mia["saldo_puntos"], mia["ultima_compra"]) == ("0", "0.00", "")
+    for filtro in (
+        {"color": "rosa"}, {"q": "nusta hotel"}, {"q": "eva@nusta"}, {"q": "01 (55) 1111-2222 x9", "color": "rosa"},
+        {"q": str(cliente["nic"])}, {"timbres_hasta": "0", "q": "nusta"},
+    ):  # fmt: skip
+        exportada = distribuidor.get("/v1/clientes/exportacion", params=filtro).content.decode("utf-8-sig")
+        suyos = [int(x["nic"]) for x in csv.DictReader(io.StringIO(exportada, newline=""))]
+        lista = distribuidor.get("/v1/clientes", params={"orden": "nic", "limite": "200", **filtro}).json()
+        assert suyos == [x["nic"] for x in lista["datos"]], filtro
+        assert cliente["nic"] in suyos, filtro
+        assert len(suyos) < len(filas), filtro
+    distribuidor.put(f"/v1/clientes/{cliente['nic']}/clasificacion", json={"baja": True})
+    visibles = distribuidor.get("/v1/clientes/exportacion").text
+    r = distribuidor.get("/v1/clientes/exportacion", params={"baja": "todas"})
+    assert len(visibles.splitlines()) < len(r.text.splitlines())
+    filas = list(csv.DictReader(io.StringIO(r.content.decode("utf-8-sig"), newline="")))
     importacion = importar(distribuidor, r.content, actualizar="true")
     assert (importacion["estado"], importacion["sin_cambios"]) == ("terminada", len(filas))

@@ -154,6 +154,8 @@ def test_filters_and_orders_page_by_page(cm: Cm, orden: str) -> None:
         {"saldo_menor_que": 20, "activa": True},
         {"texto": "M0001", "tipo": "estandar"},
         {"nic": 5003},
+        {"nics": [5003, 5100, 5004, 9999], "tipo": "estandar"},
+        {"nics": list(range(5000, 5100)), "saldo_menor_que": 150},
     ):
         entera = cm.lista(orden=orden, limite=200, **filtros)
         todas, cursor = list(entera.datos), entera.siguiente
@@ -177,6 +179,8 @@ def test_filters_and_orders_page_by_page(cm: Cm, orden: str) -> None:
     assert len(cm.lista(tipo="ilimitada", limite=200).datos) == 6
     assert {x.activa for x in cm.lista(activa=False).datos} == {False}
     assert all(x.saldo < 20 and x.tipo == "estandar" for x in cm.lista(saldo_menor_que=20, limite=200).datos)
+    assert {x.nic for x in cm.lista(nics=[5003, 5100, 9999]).datos} == {5003, 5100}
+    assert cm.lista(nics=[], orden=orden).datos == cm.lista(nics=[5003], nic=5004, orden=orden).datos == []
     assert [x.id for x in cm.lista(texto="M00012").datos] == [f"M00012{n}" for n in range(10)]
 
 

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -131,10 +132,15 @@ class Cartera:
                 return datos
 
     def exportar(self, **filtro: Any) -> list[list[str]]:
-        peticion = c.ExportarClientes(cuenta_id=self.cuenta_id, **filtro)
-        return list(
-            csv.reader(io.StringIO(self.correr(exportacion.exportar_clientes, peticion).csv, newline=""))
-        )
+        """Every piece, one behind the other."""
+        filas: list[list[str]] = []
+        peticion = c.ExportarCartera(cuenta_id=self.cuenta_id, **{"orden": "nic", **filtro})
+        while True:
+            pieza = self.correr(exportacion.exportar_cartera, peticion)
+            filas += csv.reader(io.StringIO(pieza.csv, newline=""))
+            if pieza.siguiente is None:
+                return filas
+            peticion = replace(peticion, cursor=pieza.siguiente)
 
     def clientes(self) -> list[Any]:
         return self.sql(
@@ -321,7 +327,7 @@ def test_classification_of_many_is_all_or_none(cartera: Cartera) -> None:
     with pytest.raises(DomainError) as error:
         clasificar(uno.nic, ajeno.nic, baja=True)
     assert error.value.datos == {"nics": [ajeno.nic]}
-    assert cartera.exportar(baja=True) == []
+    assert cartera.exportar(baja="true") == []
     assert clasificar(uno.nic, dos.nic, color="verde", favorito=True).cambiados == 2
     assert clasificar(uno.nic, uno.nic, color="verde") == c.Clasificados(clientes=1, cambiados=0)
     assert [fila[0] for fila in cartera.exportar(color="verde", favorito=True)] == [

@@ -11,24 +11,28 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from services.clientes.domain import ficha
+from services.clientes.domain.cartera import FilaDeCartera
 from services.clientes.domain.catalogos import sin_acentos
 from services.clientes.domain.clientes import ClienteGuardado, precio_unitario
+from shared.money import unidades_a_puntos
 
 ETIQUETAS = ("favorito", "baja", "color")
 #: Shown, and never imported.
-DE_LECTURA = ("cti", "creado_en", "ultima_emision")
+DE_CARTERA = ("saldo_timbres", "saldo_puntos", "ultima_compra")
+DE_LECTURA = ("cti", "creado_en", "ultima_emision", *DE_CARTERA)
 #: Column → field and part.
 _CAMPOS: dict[str, tuple[str, str]] = {
     **{campo: (campo, "") for campo in (*ficha.SIMPLES, "otros", *ETIQUETAS)},
     **{parte: ("domicilio", parte) for parte in ficha.DE_DOMICILIO},
     **{f"{quien}_{parte}": (quien, parte) for quien in ficha.CONTACTOS for parte in ficha.DE_CONTACTO},
 }
-#: In the order of the file.
-COLUMNAS = (
+#: In the order of the file, less what other services told of the cliente.
+SIN_CARTERA = (
     "nic", "cti", *(c for c in ficha.SIMPLES if c not in ("notas", "precio_especifico")), *ficha.DE_DOMICILIO,
     *(f"{quien}_{parte}" for quien in ficha.CONTACTOS for parte in ficha.DE_CONTACTO),
     "precio_especifico", "notas", "otros", *ETIQUETAS, "creado_en", "ultima_emision",
 )  # fmt: skip
+COLUMNAS = (*SIN_CARTERA, *DE_CARTERA)
 #: What a spreadsheet would run as a formula; an apostrophe before it makes it text, and one before an apostrophe
 #: lets both be told apart.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
@@ -56,10 +60,15 @@ def columna_de(campo: str) -> str:
     return parte if nombre == "domicilio" else f"{nombre}_{parte}"
 
 
-def escribir(clientes: Iterable[ClienteGuardado]) -> str:
+def escribir(
+    clientes: Iterable[tuple[ClienteGuardado, FilaDeCartera]], cuales: Sequence[str] = COLUMNAS
+) -> str:
     """Lines of these clientes, without the header."""
     salida = io.StringIO()
-    csv.writer(salida).writerows([_celda(_valor(cliente, c)) for c in COLUMNAS] for cliente in clientes)
+    csv.writer(salida).writerows(
+        [_celda(_de_cartera(fila, c) if c in DE_CARTERA else _valor(cliente, c)) for c in cuales]
+        for cliente, fila in clientes
+    )
     return salida.getvalue()
 
 
@@ -148,6 +157,10 @@ def _otros(leida: FilaLeida, celda: str) -> dict[str, str] | None:
         pass
     leida.errores["otros"] = "Escriba los datos adicionales como nombre: valor | nombre: valor."
     return None
+
+
+def _de_cartera(fila: FilaDeCartera, columna: str) -> Any:
+    return unidades_a_puntos(fila.saldo_puntos) if columna == "saldo_puntos" else getattr(fila, columna)
 
 
 def _valor(cliente: ClienteGuardado, columna: str) -> Any:

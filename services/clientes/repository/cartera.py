@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import ARRAY, Uuid, any_, literal, select, text
 
 from services.clientes.domain import ClienteGuardado
 from services.clientes.domain.cartera import FilaDeCartera, Filtros, Lugar, Orden, Previas
@@ -81,11 +82,23 @@ class Cartera(Base):
         self.session.execute(
             text("SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)")
         )
-        return Consulta(self.session, cuenta_id, orden, filtros).pagina(despues, limite)
+        # What may be meant in more than one way is looked for in each. They share the order, so the place is of them all.
+        paginas = [
+            Consulta(self.session, cuenta_id, orden, replace(filtros, palabras=palabras)).pagina(
+                despues, limite
+            )
+            for palabras in (filtros.palabras, *filtros.palabras.otras)
+        ]
+        if len(paginas) == 1:
+            return paginas[0]
+        unas = {f.lugar.cliente_id: f for pagina in paginas for f in pagina}
+        return orden.ordenar(unas.values())[:limite]
 
     def clientes_por_id(self, cuenta_id: UUID, ids: Sequence[UUID]) -> dict[UUID, ClienteGuardado]:
         """Clientes of this CM by id: what is shown of a hit comes from here."""
-        consulta = select(tabla(Cliente)).where(Cliente.cuenta_id == cuenta_id, Cliente.cliente_id.in_(ids))
+        # One value, however many: an IN of a thousand takes longer to be written than to be answered.
+        suyos = Cliente.cliente_id == any_(literal(list(ids), ARRAY(Uuid)))
+        consulta = select(tabla(Cliente)).where(Cliente.cuenta_id == cuenta_id, suyos)
         return {f.cliente_id: ClienteGuardado(**f._mapping) for f in self.session.execute(consulta)}
 
     def contar_cartera(self, cuenta_id: UUID) -> tuple[int, int, int, dict[str, int]]:

@@ -79,18 +79,12 @@ class Clientes(Base):
         )
         return int(hecho.rowcount)  # type: ignore[attr-defined]
 
-    def exportar_clientes(
-        self, cuenta_id: UUID, *, despues_de: int, q: str | None, etiquetas: Mapping[str, Any], limite: int
-    ) -> list[ClienteGuardado]:
-        """In order of NIC, those above `despues_de`."""
-        consulta = select(tabla(Cliente)).where(Cliente.cuenta_id == cuenta_id, Cliente.nic > despues_de)
-        for campo, valor in etiquetas.items():
-            consulta = consulta.where(getattr(Cliente, campo) == valor)
-        if q:
-            campos = (Cliente.nombre, Cliente.nombre_comercial, Cliente.rfc, Cliente.correo, Cliente.cti)
-            consulta = consulta.where(or_(*(campo.icontains(q, autoescape=True) for campo in campos)))
-        filas = self.session.execute(consulta.order_by(Cliente.nic).limit(limite))
-        return [ClienteGuardado(**fila._mapping) for fila in filas]
+    def nombres_de_clientes(self, cuenta_id: UUID, nics: Iterable[int]) -> dict[int, str]:
+        """Names of those of these NIC that are this CM's."""
+        consulta = select(Cliente.nic, Cliente.nombre).where(
+            Cliente.cuenta_id == cuenta_id, Cliente.nic.in_(sorted(nics))
+        )
+        return {fila.nic: fila.nombre for fila in self.session.execute(consulta)}
 
     def listar_clientes(
         self, cuenta_id: UUID, *, q: str | None, antes_de: int | None, limite: int

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from nameko.rpc import rpc
 
-from services.clientes.use_cases import cartera
+from services.clientes.use_cases import cartera, exportacion
 from shared.contracts import clientes as c
 from shared.contracts.eventos import CTIS_CREADAS, SALDOS_DE_PUNTOS, SALDOS_DE_TIMBRES
 from shared.messaging.bus import BusWorker
@@ -29,6 +29,18 @@ class Cartera:
     @rpc(expected_exceptions=WireError)
     def contar_cartera_v1(self, **payload: Any) -> Payload:
         return self.bus.run(c.CONTAR_CARTERA, payload, cartera.contar_cartera)
+
+    @rpc(expected_exceptions=WireError)
+    def exportar_cartera_v1(self, **payload: Any) -> Payload:
+        return self.bus.run(c.EXPORTAR_CARTERA, payload, exportacion.exportar_cartera)
+
+    @rpc(expected_exceptions=WireError)
+    def hallar_clientes_v1(self, **payload: Any) -> Payload:
+        return self.bus.run(c.HALLAR_CLIENTES, payload, cartera.hallar_clientes)
+
+    @rpc(expected_exceptions=WireError)
+    def nombrar_clientes_v1(self, **payload: Any) -> Payload:
+        return self.bus.run(c.NOMBRAR_CLIENTES, payload, cartera.nombrar_clientes)
 
     @event(SALDOS_DE_TIMBRES)
     def on_saldos_de_timbres_v1(self, evento_id: UUID, carga: Payload) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -26,24 +27,8 @@ _BAJA = {"true": True, "false": False, "todas": None}
 
 def listar_cartera(uow: Uow, p: c.ListarCartera) -> c.PaginaDeCartera:
     """One page of hits in order (manual: Filtrar y buscar). The cursor is of this order and these filters alone."""
-    normal = uow.repo.normalizar((p.q or "").strip()) if p.q else ""
-    filtros = domain.Filtros(
-        palabras=domain.palabras_de(normal),
-        favorito=p.favorito,
-        baja=_BAJA[p.baja],
-        color=p.color,
-        timbres=(p.timbres_desde, p.timbres_hasta),
-        puntos=(_unidades(p.puntos_desde), _unidades(p.puntos_hasta)),
-    )
-    huella = domain.huella_de_busqueda(p.cuenta_id, filtros)
-    despues = domain.leer_lugar(pagination.texto(p.cursor), p.orden, huella)
-    orden = domain.ORDENES[p.orden]
-    halladas = uow.repo.buscar_en_cartera(p.cuenta_id, orden, filtros, despues, p.limite + 1)
-    pagina = halladas[: p.limite]
+    pagina, siguiente = buscar(uow, p, p.limite)
     clientes = uow.repo.clientes_por_id(p.cuenta_id, [f.lugar.cliente_id for f in pagina])
-    siguiente = None
-    if len(halladas) > p.limite:
-        siguiente = pagination.cursor_de(domain.escribir_lugar(p.orden, huella, pagina[-1].lugar))
     return c.PaginaDeCartera(
         datos=[
             c.ClienteDeCartera(
@@ -57,6 +42,49 @@ def listar_cartera(uow: Uow, p: c.ListarCartera) -> c.PaginaDeCartera:
         ],
         siguiente=siguiente,
     )
+
+
+def buscar(uow: Uow, p: c.BuscarEnCartera, limite: int) -> tuple[list[domain.FilaDeCartera], str | None]:
+    """A page of hits, and the cursor of the next one: by the first reading of what was typed that finds somebody."""
+    normal = uow.repo.normalizar((p.q or "").strip()) if p.q else ""
+    filtros = domain.Filtros(
+        favorito=p.favorito,
+        baja=_BAJA[p.baja],
+        color=p.color,
+        timbres=(p.timbres_desde, p.timbres_hasta),
+        puntos=(_unidades(p.puntos_desde), _unidades(p.puntos_hasta)),
+    )
+    cursor = pagination.texto(p.cursor)
+    orden = domain.ORDENES[p.orden]
+    lecturas = []
+    for palabras in domain.lecturas_de(normal):
+        leidos = replace(filtros, palabras=palabras)
+        lecturas.append((leidos, domain.huella_de_busqueda(p.cuenta_id, leidos)))
+    if cursor is not None:
+        # Further pages are of the reading that found the first one.
+        lecturas = [x for x in lecturas if domain.es_de_busqueda(cursor, x[1])] or lecturas[:1]
+    for leidos, huella in lecturas:
+        despues = domain.leer_lugar(cursor, p.orden, huella)
+        halladas = uow.repo.buscar_en_cartera(p.cuenta_id, orden, leidos, despues, limite + 1)
+        if halladas:
+            break
+    siguiente = None
+    if len(halladas) > limite:
+        siguiente = pagination.cursor_de(domain.escribir_lugar(p.orden, huella, halladas[limite - 1].lugar))
+    return halladas[:limite], siguiente
+
+
+def hallar_clientes(uow: Uow, p: c.HallarClientes) -> c.ClientesHallados:
+    """Whose rows another service is to be asked for, when these are looked for by their cliente."""
+    busqueda = c.ListarCartera(cuenta_id=p.cuenta_id, q=p.q, orden="nic", baja="todas")
+    pagina, siguiente = buscar(uow, busqueda, c.NICS_HALLADOS)
+    return c.ClientesHallados(nics=[f.lugar.clave for f in pagina], completos=siguiente is None)
+
+
+def nombrar_clientes(uow: Uow, p: c.NombrarClientes) -> c.NombresDeClientes:
+    """Names for a page of rows, in one look-up."""
+    nombres = uow.repo.nombres_de_clientes(p.cuenta_id, set(p.nics))
+    return c.NombresDeClientes(nombres={str(nic): nombre for nic, nombre in nombres.items()})
 
 
 def contar_cartera(uow: Uow, p: c.ContarCartera) -> c.ResumenDeCartera:

@@ -28,19 +28,17 @@ class ClienteDeCarteraSalida(esquema_de(c.ClienteDeCartera, "cti", "advertencias
     cti = ma.fields.Nested(CtiDeCarteraSalida, required=True, metadata={"description": "Su primera CTI."})
 
 
-class CarteraArgs(PaginaArgs):
-    cursor = ma.fields.String(
-        load_default=None,
-        validate=validate.Length(max=2000, error="El cursor no es válido."),
-        metadata={"description": "El `siguiente` de la página anterior, del mismo orden y filtros."},
-    )
+class BusquedaArgs(Esquema):
+    """What the list and the export are asked for alike."""
+
     q = ma.fields.String(
         load_default=None,
         validate=[c.SIN_NULOS, validate.Length(max=200, error="Escriba a lo más 200 caracteres.")],
         metadata={
             "description": "Palabras que el cliente debe tener, en cualquier orden, en su NIC, CTI, razón social,"
             " nombre comercial, RFC, teléfono, correo, o en el nombre, correo o teléfonos de sus contactos. No"
-            " distingue acentos ni mayúsculas; una palabra de una o dos letras se busca al inicio de palabra."
+            " distingue acentos ni mayúsculas; una palabra de una o dos letras se busca al inicio de palabra. Un"
+            " teléfono o RFC se escribe con o sin espacios, guiones, lada o extensión."
         },
     )
     orden = ma.fields.String(
@@ -64,6 +62,14 @@ class CarteraArgs(PaginaArgs):
     timbres_hasta = ma.fields.Integer(load_default=None, validate=_TIMBRES)
     puntos_desde = Decimales(load_default=None)
     puntos_hasta = Decimales(load_default=None)
+
+
+class CarteraArgs(BusquedaArgs, PaginaArgs):
+    cursor = ma.fields.String(
+        load_default=None,
+        validate=validate.Length(max=2000, error="El cursor no es válido."),
+        metadata={"description": "El `siguiente` de la página anterior, del mismo orden y filtros."},
+    )
 
 
 @blp.route("/v1/clientes")

@@ -9,19 +9,23 @@ from flask.views import MethodView
 from flask_smorest import Blueprint
 from marshmallow import fields, validate
 
-from services.gateway.auth import requiere_sesion
+from services.gateway.auth import alcanza, exigir_tambien, requiere_sesion
 from services.gateway.contexto import actual, clave_idempotencia, llamar
 from services.gateway.paso import exigir_paso
 from services.gateway.schemas import Esquema, PaginaArgs, esquema_de, pagina_de
 from shared.contracts import clientes
 from shared.contracts import timbrado as c
 from shared.contracts.base import dump
+from shared.errors import campo_invalido
 
 blp = Blueprint("ctis", __name__, description="Cuentas de timbrado")
 
 _UNA_VEZ = {
     "description": "La generada; se muestra una sola vez. Nula si usted la eligió o si repite la petición."
 }
+
+#: What a key needs besides its own scope to look for clientes, or to be told their names.
+_DE_CLIENTES = "clientes:leer"
 
 
 class CtiSalida(Esquema):
@@ -41,8 +45,19 @@ class CtiSalida(Esquema):
     vigente_hasta = fields.String(allow_none=True)
 
 
+class CtiListadaSalida(CtiSalida):
+    cliente = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "Nombre (razón social) del cliente de ese NIC; nulo para una llave de API sin el alcance"
+            f" `{_DE_CLIENTES}`."
+        },
+    )
+
+
 class PaginaDeCtis(Esquema):
-    datos = fields.List(fields.Nested(CtiSalida))
+    datos = fields.List(fields.Nested(CtiListadaSalida))
     siguiente = fields.String(allow_none=True)
 
 
@@ -57,6 +72,19 @@ class CtisArgs(PaginaArgs):
         load_default="id",
         validate=validate.OneOf(c.ORDENES),
         metadata={"description": "`-saldo`: el saldo mayor primero."},
+    )
+
+
+class TodasLasCtisArgs(CtisArgs):
+    nic = fields.Integer(load_default=None, metadata={"description": "Solo las del cliente de este NIC."})
+    q = fields.String(
+        load_default=None,
+        validate=[clientes.SIN_NULOS, validate.Length(max=200, error="Escriba a lo más 200 caracteres.")],
+        metadata={
+            "description": "Las CTI de los clientes, también los que son baja, que `GET /v1/clientes` halla con la"
+            f" misma `q`: por NIC, CTI, nombre, RFC, teléfonos, correos y contactos. Con más de {clientes.NICS_HALLADOS:,}"
+            f" clientes se pide una búsqueda más precisa (422). Una llave de API necesita también `{_DE_CLIENTES}`."
+        },
     )
 
 
@@ -115,11 +143,20 @@ class AnotacionSalida(esquema_de(c.Anotacion)):  # type: ignore[misc]
 @blp.route("/v1/ctis")
 class Ctis(MethodView):
     @requiere_sesion(rol="consulta")
-    @blp.arguments(CtisArgs, location="query")
+    @blp.arguments(TodasLasCtisArgs, location="query")
     @blp.response(200, PaginaDeCtis)
     def get(self, args: dict[str, Any]) -> dict[str, Any]:
-        """Cuentas de timbrado de la cuenta maestra."""
-        return dump(llamar(c.LISTAR_CTIS, c.ListarCtis(cuenta_id=actual().cuenta_id, **args)))
+        """Cuentas de timbrado de la cuenta maestra; también las de los clientes que se busquen."""
+        q, nic = (args.pop("q") or "").strip(), args.pop("nic")
+        if q:
+            exigir_tambien(_DE_CLIENTES)
+        nics = _hallar(q) if q else None
+        if nics == []:
+            return {"datos": [], "siguiente": None}
+        peticion = c.ListarCtis(
+            cuenta_id=actual().cuenta_id, nic=None if nic is None else _nic(nic), nics=nics, **args
+        )
+        return _con_nombres(llamar(c.LISTAR_CTIS, peticion))
 
 
 @blp.route("/v1/clientes/<int:nic>/ctis")
@@ -136,7 +173,7 @@ class CtisDeCliente(MethodView):
             llamar(
                 clientes.OBTENER_CLIENTE, clientes.ObtenerCliente(cuenta_id=actual().cuenta_id, nic=_nic(nic))
             )
-        return dump(pagina)
+        return _con_nombres(pagina)
 
     @requiere_sesion(rol="operador")
     @blp.arguments(CtiEntrada)
@@ -251,6 +288,31 @@ def _quien() -> dict[str, Any]:
     }
 
 
+def _hallar(q: str) -> list[int]:
+    """The NIC that a search finds. timbrado pages by its own order, so it is told them all, or the search is refused."""
+    hallados = llamar(clientes.HALLAR_CLIENTES, clientes.HallarClientes(cuenta_id=actual().cuenta_id, q=q))
+    if not hallados.completos:
+        raise campo_invalido(
+            "q",
+            f"Más de {clientes.NICS_HALLADOS:,} clientes coinciden. Escriba más datos del cliente, o su NIC.",
+        )
+    return hallados.nics
+
+
+def _con_nombres(pagina: c.PaginaCtis) -> dict[str, Any]:
+    """A page whose rows say who each one's cliente is, all asked at once."""
+    nics = sorted({cti.nic for cti in pagina.datos})
+    nombres: dict[str, str] = {}
+    if nics and alcanza(_DE_CLIENTES):
+        peticion = clientes.NombrarClientes(cuenta_id=actual().cuenta_id, nics=nics)
+        nombres = llamar(clientes.NOMBRAR_CLIENTES, peticion).nombres
+    escrita = dump(pagina)
+    return {
+        **escrita,
+        "datos": [{**fila, "cliente": nombres.get(str(fila["nic"]))} for fila in escrita["datos"]],
+    }
+
+
 def _nic(nic: int) -> int:
     """A number that no bigint holds is nobody's NIC: let it be one that does not exist."""
-    return nic if nic < 2**63 else 0
+    return nic if -(2**63) <= nic < 2**63 else 0

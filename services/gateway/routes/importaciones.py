@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -15,9 +16,9 @@ from services.gateway import importaciones
 from services.gateway.auth import requiere_sesion
 from services.gateway.contexto import actual, clave_idempotencia, clave_si_viene, llamar
 from services.gateway.csv import responder_lista
+from services.gateway.routes.cartera import BusquedaArgs
 from services.gateway.schemas import Esquema, PaginaArgs, esquema_de, pagina_de
 from shared.contracts import clientes as c
-from shared.contracts.clientes.campos import COLORES
 from shared.errors import campo_invalido
 
 blp = Blueprint("importaciones", __name__, description="Importación y exportación de clientes")
@@ -68,15 +69,14 @@ class FilasArgs(PaginaArgs):
     resultado = fields.String(load_default=None, validate=validate.OneOf(c.RESULTADOS_DE_FILA))
 
 
-class ExportacionArgs(Esquema):
-    q = fields.String(
-        load_default=None,
-        validate=[c.SIN_NULOS, validate.Length(max=200)],
-        metadata={"description": "Busca en nombre, nombre comercial, RFC, correo y CTI."},
+class ExportacionArgs(BusquedaArgs):
+    orden = fields.String(
+        load_default="nic",
+        validate=validate.OneOf(
+            c.ORDENES_DE_CARTERA, error=f"El orden debe ser uno de: {', '.join(c.ORDENES_DE_CARTERA)}."
+        ),
+        metadata={"description": "Los órdenes de la lista. Quien no tiene compra o emisión va al final."},
     )
-    favorito = fields.Boolean(load_default=None)
-    baja = fields.Boolean(load_default=None)
-    color = fields.String(load_default=None, validate=validate.OneOf(COLORES))
 
 
 @blp.route(RUTA)
@@ -180,19 +180,18 @@ class Exportacion(MethodView):
     @blp.arguments(ExportacionArgs, location="query")
     @blp.response(200, content_type="text/csv", description="La cartera.")
     def get(self, args: dict[str, Any]) -> Any:
-        """Toda la cartera filtrada en CSV, en orden de NIC. Se puede importar de nuevo con actualizar=true."""
-        cuenta_id = actual().cuenta_id
+        """Los clientes que la lista da con los mismos datos, todos y en CSV: sin `baja`, los que no son bajas;
+        `baja=todas` da la cartera entera. Al final de cada fila, sus saldos y su última compra. Se puede importar de
+        nuevo con actualizar=true."""
+        peticion = c.ExportarCartera(cuenta_id=actual().cuenta_id, **args)
         # The first piece is asked for before anything is answered, so that a refusal is a proper one.
-        pieza = llamar(c.EXPORTAR_CLIENTES, c.ExportarClientes(cuenta_id=cuenta_id, **args))
+        pieza = llamar(c.EXPORTAR_CARTERA, peticion)
 
         def piezas() -> Iterator[str]:
             yield importaciones.cabecera() + pieza.csv
             siguiente = pieza.siguiente
             while siguiente is not None:
-                otra = llamar(
-                    c.EXPORTAR_CLIENTES,
-                    c.ExportarClientes(cuenta_id=cuenta_id, despues_de=siguiente, **args),
-                )
+                otra = llamar(c.EXPORTAR_CARTERA, replace(peticion, cursor=siguiente))
                 siguiente = otra.siguiente
                 yield otra.csv
 

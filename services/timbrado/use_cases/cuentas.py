@@ -141,6 +141,7 @@ def listar_ctis(uow: UnitOfWork[Repositorio], p: c.ListarCtis) -> c.PaginaCtis:
         despues=_lugar(p.orden, p.cursor),
         activa=p.activa,
         nic=p.nic,
+        nics=p.nics,
         tipo=p.tipo,
         saldo_menor_que=p.saldo_menor_que,
         texto=p.texto,

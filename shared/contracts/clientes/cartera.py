@@ -11,13 +11,15 @@ from marshmallow import validate
 
 from shared.contracts.base import Rpc
 from shared.contracts.clientes.campos import COLOR, LIMITE, TEXTO, opcional
-from shared.contracts.clientes.clientes import Cliente
+from shared.contracts.clientes.clientes import NICS_MAXIMOS, Cliente
 
 #: Manual, Filtrar y buscar: a to l, in its order.
 ORDENES_DE_CARTERA = (
     "nombre", "nic", "mayor_saldo_timbres", "menor_saldo_timbres", "mayor_saldo_puntos", "menor_saldo_puntos",
     "compra_reciente", "compra_antigua", "alta_reciente", "alta_antigua", "emision_reciente", "emision_antigua",
 )  # fmt: skip
+#: Clientes by whom the rows of another service are looked for.
+NICS_HALLADOS = 1_000
 BAJAS = ("false", "true", "todas")
 _TIMBRES = validate.Range(min=0, max=2**62, error="Escriba un número de timbres de cero en adelante.")
 _PUNTOS = validate.Range(
@@ -26,8 +28,8 @@ _PUNTOS = validate.Range(
 
 
 @dataclass(frozen=True, kw_only=True)
-class ListarCartera:
-    """One page of a CM's cartera. `q`: every word must be in some field; `baja`: `false` hides the bajas."""
+class BuscarEnCartera:
+    """What is looked for in a CM's cartera. `q`: every word must be in some field; `baja`: `false` hides the bajas."""
 
     cuenta_id: UUID
     q: str | None = opcional(TEXTO)
@@ -49,8 +51,27 @@ class ListarCartera:
     timbres_hasta: int | None = opcional(_TIMBRES)
     puntos_desde: Decimal | None = field(default=None, metadata={"validate": _PUNTOS})
     puntos_hasta: Decimal | None = field(default=None, metadata={"validate": _PUNTOS})
-    limite: int = field(default=50, metadata={"validate": LIMITE})
     cursor: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListarCartera(BuscarEnCartera):
+    """One page of it."""
+
+    limite: int = field(default=50, metadata={"validate": LIMITE})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportarCartera(BuscarEnCartera):
+    """A piece of it as lines of a CSV."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PiezaDeCartera:
+    """`csv`: lines of up to `PIEZA_DE_EXPORTACION` clientes, no header; `siguiente`: null at the end."""
+
+    csv: str
+    siguiente: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,5 +105,39 @@ class ResumenDeCartera:
     colores: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class HallarClientes:
+    """The NIC of all clientes, bajas too, that a search finds, if they are no more than `NICS_HALLADOS`."""
+
+    cuenta_id: UUID
+    q: str = field(metadata={"validate": TEXTO})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientesHallados:
+    """`completos`: there are no others."""
+
+    nics: list[int] = field(default_factory=list)
+    completos: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class NombrarClientes:
+    """The names of the clientes that rows of another service are of."""
+
+    cuenta_id: UUID
+    nics: list[int] = field(metadata={"validate": validate.Length(max=NICS_MAXIMOS)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class NombresDeClientes:
+    """By NIC, as text; whoever is not the CM's is missing."""
+
+    nombres: dict[str, str] = field(default_factory=dict)
+
+
 LISTAR_CARTERA = Rpc("clientes", "listar_cartera_v1", ListarCartera, PaginaDeCartera)
 CONTAR_CARTERA = Rpc("clientes", "contar_cartera_v1", ContarCartera, ResumenDeCartera)
+EXPORTAR_CARTERA = Rpc("clientes", "exportar_cartera_v1", ExportarCartera, PiezaDeCartera)
+HALLAR_CLIENTES = Rpc("clientes", "hallar_clientes_v1", HallarClientes, ClientesHallados)
+NOMBRAR_CLIENTES = Rpc("clientes", "nombrar_clientes_v1", NombrarClientes, NombresDeClientes)

@@ -18,12 +18,13 @@ CARACTERES_DE_PIEZA = 4 * 1024 * 1024
 CARACTERES_DE_CELDA = 12_000
 _DE_CONTACTO = ("nombre", "puesto", "correo", "telefono", "movil")
 #: Columns of the file, as the export writes them. `COLUMNAS_DE_LECTURA` are shown and never imported.
-COLUMNAS_DE_LECTURA = ("cti", "creado_en", "ultima_emision")
+COLUMNAS_DE_LECTURA = ("cti", "creado_en", "ultima_emision", "saldo_timbres", "saldo_puntos", "ultima_compra")
 COLUMNAS_DE_CLIENTES = (
     "nic", "cti", "nombre", "nombre_comercial", "rfc", "regimen_fiscal", "uso_cfdi", "telefono", "correo",
     "sitio_web", "calle", "numero_exterior", "numero_interior", "colonia", "localidad", "municipio", "estado",
     "codigo_postal", *(f"{quien}_{dato}" for quien in ("representante", "financiero", "tecnico") for dato in _DE_CONTACTO),
     "precio_especifico", "notas", "otros", "favorito", "baja", "color", "creado_en", "ultima_emision",
+    "saldo_timbres", "saldo_puntos", "ultima_compra",
 )  # fmt: skip
 DUPLICADOS = ("crear", "omitir", "actualizar")
 ESTADOS_DE_IMPORTACION = (

@@ -21,6 +21,8 @@ MOTIVO_DE_BLOQUEO = validate.And(
 CONTRASENA_TEXTO = validate.And(SIN_NULOS, CONTRASENA)
 TRASLAPE = validate.Range(min=0, max=168, error="El traslape debe ser de 0 a 168 horas.")
 ORDENES = ("id", "saldo", "-saldo")
+#: Clientes whose CTI one list is of.
+NICS_MAXIMOS = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +103,7 @@ class EntregarCtiInicial(PeticionConClave):
 
 @dataclass(frozen=True, kw_only=True)
 class ListarCtis:
-    """CTIs of a CM, optionally of one cliente, by id or by balance (`-saldo`: the largest first).
+    """CTIs of a CM, optionally of one cliente or of some, by id or by balance (`-saldo`: the largest first).
 
     `saldo_menor_que`: estándar with a lower balance, since an ilimitada has none. `texto`: how the id begins.
     Balances move while one pages by them: a CTI may be seen twice or not at all.
@@ -109,6 +111,7 @@ class ListarCtis:
 
     cuenta_id: UUID
     nic: int | None = None
+    nics: list[int] | None = field(default=None, metadata={"validate": validate.Length(max=NICS_MAXIMOS)})
     tipo: str | None = field(
         default=None,
         metadata={

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.clientes.domain import ClienteGuardado, columnas, ficha
+from services.clientes.domain.cartera import FilaDeCartera, Lugar
 from shared.contracts import clientes as c
 from shared.contracts.base import load
 from shared.contracts.clientes.campos import COLORES
@@ -37,9 +38,15 @@ def guardado(**datos: Any) -> ClienteGuardado:
     )
 
 
+def en_cartera(cliente: ClienteGuardado) -> FilaDeCartera:
+    return FilaDeCartera(
+        lugar=Lugar(cliente.nic, cliente.cliente_id), saldo_timbres=42, saldo_puntos=750, ultima_compra=EN
+    )
+
+
 def releer(cliente: ClienteGuardado) -> columnas.FilaLeida:
     """A cliente written and read back."""
-    (celdas,) = csv.reader(io.StringIO(columnas.escribir([cliente]), newline=""))
+    (celdas,) = csv.reader(io.StringIO(columnas.escribir([(cliente, en_cartera(cliente))]), newline=""))
     (leida,) = columnas.leer(columnas.COLUMNAS, [[2, *celdas]])
     return leida
 
@@ -187,11 +194,12 @@ def test_what_is_written_as_csv_reads_back_the_same(
 
 
 def test_a_cell_is_never_a_formula() -> None:
-    linea = columnas.escribir(
-        [guardado(nombre="=HYPERLINK(1)", telefono="+525512345678", notas="@x", correo="-1")]
-    )
-    for celda in next(csv.reader(io.StringIO(linea, newline=""))):
+    cliente = guardado(nombre="=HYPERLINK(1)", telefono="+525512345678", notas="@x", correo="-1")
+    linea = columnas.escribir([(cliente, en_cartera(cliente))])
+    celdas = next(csv.reader(io.StringIO(linea, newline="")))
+    for celda in celdas:
         assert not celda.startswith(("=", "+", "-", "@"))
+    assert celdas[-3:] == ["42", "7.50", "2026-02-27T12:00:00+00:00"]
 
 
 @given(st.emails())
