@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -87,13 +88,27 @@ def test_anidado_profundo() -> None:
     assert codigo(xml) == "301"
 
 
-def test_atributo_enorme_y_muchos_atributos_no_cuestan() -> None:
-    muchos = " ".join(f'a{i}="1"' for i in range(50_000))
-    prefijos = " ".join(f'xmlns:p{i}="u{i}"' for i in range(20_000))
-    for addenda in (f'<x a="{"y" * 1_500_000}"/>', f"<x {muchos}/>", f"<x {prefijos}/>"):
-        inicio = time.process_time()
-        validar(factura(addenda=addenda))
-        assert time.process_time() - inicio < 1.0
+@pytest.mark.parametrize(
+    "addenda",
+    [
+        lambda n: f'<x a="{"y" * (30 * n)}"/>',
+        lambda n: "<x " + " ".join(f'a{i}="1"' for i in range(n)) + "/>",
+        lambda n: "<x " + " ".join(f'xmlns:p{i}="u{i}"' for i in range(n // 3)) + "/>",
+    ],
+    ids=["atributo enorme", "muchos atributos", "muchos prefijos"],
+)
+def test_atributo_enorme_y_muchos_atributos_no_cuestan(addenda: Callable[[int], str]) -> None:
+    """Ten times as much costs some ten times, and not a hundred; a ratio, so that a busy machine is no failure."""
+
+    def costo(n: int) -> float:
+        xml, veces = factura(addenda=addenda(n)), []
+        for _ in range(3):
+            inicio = time.process_time()
+            validar(xml)
+            veces.append(time.process_time() - inicio)
+        return min(veces)
+
+    assert costo(50_000) < 40 * costo(5_000)
 
 
 def test_mensaje_dice_donde() -> None:
