@@ -55,7 +55,7 @@ def escribir(
 
     `efimero`: its address is erased as soon as it is sent or given up. `de`: the perfil that it is for, where `para` is
     not that perfil's own correo. `sobre`: another perfil whom it names; say it, since an erasure searches no text.
-    Raises `datos_invalidos` when `para` or the subject could break a header.
+    Raises `datos_invalidos` when `para` could break a header; a subject is written without what could.
     """
     uow.repo.agregar_correo(
         CorreoEscrito(
