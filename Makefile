@@ -16,7 +16,7 @@ ESCALAS = $(foreach s,clientes timbrado puntos licencias facturacion gateway,$(i
 	lock install install-python hooks
 
 help: ## This list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z -]+:.*## /{sub(/ /, "|", $$1); printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: ## Install what lacks, start everything, run the demonstration (docker=1: in containers)
 ifeq ($(docker),1)
@@ -66,7 +66,11 @@ check: install-python ## Format, lint, types, imports, unit and contract tests
 test: install ## Everything that must be green: check, integration, e2e, short chaos
 	@$(PY) -m deploy.local.comprobar test
 
-unit integration e2e contract: install-python ## One kind of tests (t=expression: only those)
+unit contract: install-python ## One kind of tests, without services (t=expression: only those)
+	@$(PY) -m pytest tests/$@ $(if $(t),-k "$(t)")
+
+integration e2e: install ## One kind of tests, on real services (t=expression: only those)
+	@$(PY) deploy/local/instalar.py --ajenos
 	@$(PY) -m pytest tests/$@ $(if $(t),-k "$(t)")
 
 chaos: install ## The long chaos tests
