@@ -16,7 +16,7 @@ ESCALAS = $(foreach s,clientes timbrado puntos licencias facturacion gateway,$(i
 	lock install install-python hooks
 
 help: ## This list
-	@awk -F':.*## ' '/^[a-z -]+:.*## /{sub(/ /, "|", $$1); printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9 -]+:.*## /{sub(/ /, "|", $$1); printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: ## Install what lacks, start everything, run the demonstration (docker=1: in containers)
 ifeq ($(docker),1)
