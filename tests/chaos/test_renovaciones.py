@@ -114,6 +114,16 @@ class Saga:
                 text("UPDATE renovaciones_de_cuenta SET caduca_en = now() WHERE estado = 'solicitada'")
             )
 
+    def caducar_sin_decirlo(self) -> None:
+        """As a version did that told puntos nothing."""
+        with self._base("clientes") as conexion:
+            conexion.execute(
+                text(
+                    "UPDATE renovaciones_de_cuenta SET estado = 'caducada', motivo = 'Nadie la cobró.', resuelta_en = now()"
+                    " WHERE estado = 'solicitada'"
+                )
+            )
+
     def cargo(self, id_: str) -> str | None:
         """What puntos says of its charge."""
         with self._base("puntos") as conexion:
@@ -123,10 +133,12 @@ class Saga:
         """In that state, with exactly the charge, the year and the contracts that belong to it."""
         hasta(lambda: self.ver(id_)["estado"] != "solicitada", PLAZO)
         pagado = estado == "aplicada"
-        hasta(lambda: self.cargo(id_) == ("cobrado" if pagado else "devuelto"), PLAZO)
+        # A charge that met its calling off was never made.
+        hasta(lambda: self.cargo(id_) in (("cobrado",) if pagado else ("devuelto", "rechazado")), PLAZO)
+        devuelta = self.cargo(id_) == "devuelto"
+        hasta(lambda: (self.ver(id_)["devolucion_en"] is not None) is devuelta, PLAZO)
         assert self.puntos() == self.antes - (Decimal(self.total) if pagado else 0)
-        final = self.ver(id_)
-        assert (final["estado"], final["devolucion_en"] is None) == (estado, pagado)
+        assert self.ver(id_)["estado"] == estado
         vence = self.vence()
         assert (vence != self.vencia) is pagado
         if pagado:
@@ -152,12 +164,21 @@ def pagar(saga: Saga, armar: Callable[[], None]) -> None:
 
 
 def caducar(saga: Saga, armar: Callable[[], None]) -> None:
-    """puntos does not answer in time; the timer gives up, and the late charge comes back."""
+    """puntos does not answer in time; the timer gives up and calls the charge off."""
     armar()
     with saga.sistema.congelado("puntos"):
         id_ = saga.renovar()
         saga.caducar()
         hasta(lambda: saga.ver(id_)["estado"] == "caducada", PLAZO)
+    saga.termina(id_, "caducada")
+
+
+def devolver(saga: Saga, armar: Callable[[], None]) -> None:
+    """The charge is made, and its answer finds the request given up: it comes back."""
+    with saga.sistema.congelado("puntos"):
+        id_ = saga.renovar()
+        saga.caducar_sin_decirlo()
+        armar()
     saga.termina(id_, "caducada")
 
 
@@ -167,7 +188,7 @@ CASOS: dict[str, Callable[[Saga, Callable[[], None]], None]] = {
     "renovacion.al_aplicar": pagar,
     "renovacion.al_extender": pagar,
     "renovacion.al_vigilar": caducar,
-    "renovacion.al_devolver": caducar,
+    "renovacion.al_devolver": devolver,
 }
 
 
