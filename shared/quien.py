@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import ipaddress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from uuid import UUID
+
+
+def origen(direccion: str) -> str:
+    """The address, or of IPv6 its /64, which is what one subscriber has (RFC 6177); other text as it came."""
+    try:
+        ip = ipaddress.ip_address(direccion)
+    except ValueError:
+        return direccion
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    if ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)
+    return str(ipaddress.ip_network((ip, 64), strict=False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +30,11 @@ class Quien:
     """Of the perfil or the key."""
     ip: str = ""
     """Address of the caller, as the gateway saw it."""
+
+    @property
+    def origen(self) -> str:
+        """The caller's address as limits count it."""
+        return origen(self.ip)
 
     def escribir(self) -> str:
         """As a message header."""

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from shared.errors import Codigo, DomainError
+from shared.quien import origen
 
 _MAXIMO = 50_000
 _REDES_DE_UN_SITIO = 4
@@ -119,19 +120,6 @@ def demasiados(espera: float) -> DomainError:
         f"Demasiados intentos. Espere {_en_palabras(segundos)} e intente de nuevo.",
         datos={"reintentar_en": segundos},
     )
-
-
-def origen(direccion: str) -> str:
-    """An address as limits count it: of IPv6 its /64, which is what one subscriber has."""
-    try:
-        ip = ipaddress.ip_address(direccion)
-    except ValueError:
-        return direccion
-    if isinstance(ip, ipaddress.IPv4Address):
-        return str(ip)
-    if ip.ipv4_mapped is not None:
-        return str(ip.ipv4_mapped)
-    return str(ipaddress.ip_network((ip, 64), strict=False).network_address) + "/64"
 
 
 def limitar_origen(nombre: str, direccion: str, cuantos: int, por_segundos: float) -> None:

@@ -20,10 +20,11 @@ from uuid import UUID
 from flask import current_app
 
 from services.gateway.contexto import CuentaPermitida, Perfil, cliente, ip
-from services.gateway.limites import Limite, demasiados, origen
+from services.gateway.limites import Limite, demasiados
 from shared.contracts import clientes as c
 from shared.errors import Codigo, DomainError
 from shared.messaging.rpc_client import no_disponible
+from shared.quien import origen
 
 PREFIJO = "cm_"
 #: Seconds for which an answer of clientes is used again; a revocation takes at most this long.

@@ -19,7 +19,6 @@ A bucket leaks evenly: `rafaga` at once, then one each `paso` (GCRA). What is ke
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -65,25 +64,12 @@ def cubos_de_registro(correo: str, red: str) -> tuple[Cubo, Cubo]:
     The first is taken before the second is touched, so that who has spent his own spends nothing of others'; four
     addresses are needed to fill the second.
     """
-    return _cubo("registro", 5, 720, correo, red_de(red)), _cubo("registros", 20, 180, correo)
+    return _cubo("registro", 5, 720, correo, red), _cubo("registros", 20, 180, correo)
 
 
 def cubo_de_enlace(correo: str) -> Cubo:
     """What a link counts against that lets a claim of this correo choose its password."""
     return _cubo("enlace", 5, 720, correo)
-
-
-def red_de(direccion: str) -> str:
-    """An address as limits count it: of IPv6 its /64, which is what one subscriber has."""
-    try:
-        ip = ipaddress.ip_address(direccion)
-    except ValueError:
-        return direccion
-    if isinstance(ip, ipaddress.IPv4Address):
-        return str(ip)
-    if ip.ipv4_mapped is not None:
-        return str(ip.ipv4_mapped)
-    return str(ipaddress.ip_network((ip, 64), strict=False))
 
 
 def huella_de_red(red: str) -> bytes:

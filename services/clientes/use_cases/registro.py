@@ -271,7 +271,7 @@ def _enviar_confirmacion(uow: Uow, perfil: PerfilGuardado) -> None:
 
 def _cabe_registro(uow: Uow, correo: str) -> bool:
     """Count a registration; false when this address, or all together, made too many with this correo."""
-    cubos = domain.cubos_de_registro(correo, quien.get().ip)
+    cubos = domain.cubos_de_registro(correo, quien.get().origen)
     return all(uow.repo.contar_intento([cubo], uow.ahora) is None for cubo in cubos)
 
 

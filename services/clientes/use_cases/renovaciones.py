@@ -141,7 +141,7 @@ def vigilar_cobros(uow: Uow, ahora: datetime) -> int:
     caducas = uow.repo.renovaciones_caducas(ahora, LOTE)
     for renovacion in caducas:
         cuenta = cuenta_de(uow, renovacion.cuenta_id)
-        _anular(uow, _terminar(uow, cuenta, renovacion, EstadoRenovacion.CADUCADA, _TARDE), cuenta.nombre)
+        _anular(uow, _terminar(uow, cuenta, renovacion, EstadoRenovacion.CADUCADA, _TARDE))
     if caducas:
         crash_point("renovacion.al_vigilar")
     return len(caducas)
@@ -285,7 +285,7 @@ def _terminar(
     return terminada
 
 
-def _anular(uow: Uow, renovacion: RenovacionGuardada, referencia: str) -> None:
+def _anular(uow: Uow, renovacion: RenovacionGuardada) -> None:
     """Nobody waits for this charge any more: puntos gives it back if it was made, and won't make it if it was not."""
     uow.publish(
         ev.RENOVACION_COBRO_DEVUELTO,
@@ -295,7 +295,6 @@ def _anular(uow: Uow, renovacion: RenovacionGuardada, referencia: str) -> None:
             motivo=renovacion.motivo or renovacion.estado,
             puntos=renovacion.total,
             concepto=reglas.CONCEPTO,
-            referencia=referencia[:100],
         ),
     )
 
@@ -305,12 +304,5 @@ def _devolver(uow: Uow, renovacion: RenovacionGuardada) -> None:
     if renovacion.devolucion_en is not None:
         return
     uow.repo.cambiar_renovacion(replace(renovacion, devolucion_en=uow.ahora))
-    uow.publish(
-        ev.RENOVACION_COBRO_DEVUELTO,
-        ev.CobroDevuelto(
-            cargo_id=renovacion.id,
-            cuenta_id=renovacion.paga_id,
-            motivo=renovacion.motivo or renovacion.estado,
-        ),
-    )
+    _anular(uow, renovacion)
     crash_point("renovacion.al_devolver")

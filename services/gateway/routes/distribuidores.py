@@ -14,12 +14,13 @@ from marshmallow import validate
 from services.gateway.auth import publica, requiere_sesion
 from services.gateway.contexto import actual, clave_idempotencia, ip, llamar
 from services.gateway.csv import responder_lista
-from services.gateway.limites import limitar, origen
+from services.gateway.limites import limitar
 from services.gateway.routes.renovaciones import Cotizacion, RenovacionDeCuentaEntrada, Renovada
 from services.gateway.schemas import Esquema, PaginaArgs, esquema_de, pagina_de
 from shared.contracts import clientes as c
 from shared.contracts import timbrado as t
 from shared.errors import Codigo, DomainError
+from shared.quien import origen
 
 blp = Blueprint("distribuidores", __name__, description="Distribuidores a cargo de la Cuenta Maestra")
 

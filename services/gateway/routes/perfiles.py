@@ -18,12 +18,13 @@ from marshmallow import validate
 from services.gateway.auth import PERFIL, exigir, publica, requiere_perfil
 from services.gateway.claves import OPCIONAL, lee_clave
 from services.gateway.contexto import CLAVE, clave_idempotencia, ip, llamar, perfil_actual
-from services.gateway.limites import limitar, origen
+from services.gateway.limites import limitar
 from services.gateway.paso import exigir_paso
 from services.gateway.schemas import Esquema, esquema_de
 from shared.contracts import clientes as c
 from shared.contracts.clientes.campos import CONTRASENA, LARGO, SIN_NULOS, TEXTO
 from shared.errors import campo_invalido
+from shared.quien import origen
 
 blp = Blueprint("perfiles", __name__, description="Perfiles")
 

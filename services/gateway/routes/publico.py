@@ -27,10 +27,11 @@ from marshmallow import validate
 from services.gateway import auth
 from services.gateway.auth import publica
 from services.gateway.contexto import CLAVE, clave_si_viene, ip, llamar
-from services.gateway.limites import limitar, limitar_origen, origen
+from services.gateway.limites import limitar, limitar_origen
 from services.gateway.schemas import esquema_de
 from shared.contracts import clientes as c
 from shared.errors import Codigo, DomainError, campo_invalido
+from shared.quien import origen
 
 blp = Blueprint("publico", __name__, description="Alta de distribuidores desde un sitio externo")
 

@@ -22,11 +22,12 @@ from services.gateway import vigentes
 from services.gateway.auth import CABECERA_CSRF, COOKIE, COOKIE_CSRF, publica, requiere_perfil
 from services.gateway.auth import dispositivo as dispositivo_de
 from services.gateway.contexto import ip, llamar, perfil_actual
-from services.gateway.limites import limitar, origen
+from services.gateway.limites import limitar
 from services.gateway.llamante import por_https
 from services.gateway.schemas import Esquema, PaginaArgs, esquema_de, pagina_de
 from shared.contracts import clientes as c
 from shared.errors import Codigo, DomainError
+from shared.quien import origen
 
 blp = Blueprint("sesiones", __name__, description="Sesiones")
 

@@ -14,11 +14,12 @@ from marshmallow import validate
 from services.gateway.auth import publica, requiere_sesion
 from services.gateway.contexto import actual, clave_idempotencia, ip, llamar
 from services.gateway.csv import responder_lista
-from services.gateway.limites import limitar, limitar_busqueda, origen
+from services.gateway.limites import limitar, limitar_busqueda
 from services.gateway.paso import exigir_paso
 from services.gateway.routes.perfiles import limitar_contrasena
 from services.gateway.schemas import Esquema, PaginaArgs, esquema_de, pagina_de
 from shared.contracts import clientes as c
+from shared.quien import origen
 
 blp = Blueprint("usuarios", __name__, description="Usuarios de la Cuenta Maestra")
 

@@ -253,14 +253,7 @@ def _devolver(uow: UnitOfWork[Repositorio], contratacion: Contratacion) -> None:
     if contratacion.devolucion_en is not None:
         return
     uow.repo.cambiar_contratacion(replace(contratacion, devolucion_en=uow.ahora))
-    uow.publish(
-        ev.COBRO_DEVUELTO,
-        ev.CobroDevuelto(
-            cargo_id=contratacion.id,
-            cuenta_id=contratacion.cuenta_id,
-            motivo=contratacion.motivo or contratacion.estado,
-        ),
-    )
+    _anular(uow, contratacion)
     crash_point("ilimitada.al_devolver")
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from services.gateway import limites
-from services.gateway.limites import Limite, limitar, limitar_origen, origen
+from services.gateway.limites import Limite, limitar, limitar_origen
 from shared.errors import Codigo, DomainError
+from shared.quien import origen
 
 
 class Reloj:
